@@ -1,0 +1,104 @@
+//! Billing history: rows that people read, made from the ledger.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use crate::money::Dollars;
+use crate::payment::{Card, DeclineReason};
+use crate::time::Timestamp;
+
+/// What a row is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum HistoryKind {
+    /// Credit added by card.
+    Credit { card: Option<Card> },
+    PromotionalCredit,
+    /// One day of one project.
+    Usage { day: NaiveDate, project: String, requests: i64, tokens: i64 },
+    Refund,
+    Dispute,
+    Expiry,
+    Adjustment,
+}
+
+/// How what the row is about stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum HistoryStatus {
+    /// In the ledger.
+    Posted,
+    /// Waiting for a definite answer; the balance has not changed.
+    Processing,
+    /// Waiting for the person to confirm at their bank.
+    RequiresAction,
+    Failed { reason: DeclineReason },
+    Canceled,
+}
+
+/// One row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryRow {
+    /// Stable: the same row has the same id on every page.
+    pub id: String,
+    pub at: Timestamp,
+    pub kind: HistoryKind,
+    /// What it did to the balance, signed. For what did not post: what it would have done.
+    pub amount: Dollars,
+    pub status: HistoryStatus,
+}
+
+impl HistoryRow {
+    /// The word in the Description column.
+    #[must_use]
+    pub fn description(&self) -> String {
+        match &self.kind {
+            HistoryKind::Credit { .. } => "Credit".to_owned(),
+            HistoryKind::PromotionalCredit => "Promotional credit".to_owned(),
+            HistoryKind::Usage { project, .. } => format!("Usage · {project}"),
+            HistoryKind::Refund => "Refund".to_owned(),
+            HistoryKind::Dispute => "Dispute".to_owned(),
+            HistoryKind::Expiry => "Expiry".to_owned(),
+            HistoryKind::Adjustment => "Adjustment".to_owned(),
+        }
+    }
+
+    /// The word on the pill.
+    #[must_use]
+    pub fn status_label(&self) -> &'static str {
+        match &self.status {
+            HistoryStatus::Processing => "Processing",
+            HistoryStatus::RequiresAction => "Needs confirmation",
+            HistoryStatus::Failed { .. } => "Failed",
+            HistoryStatus::Canceled => "Canceled",
+            HistoryStatus::Posted => match &self.kind {
+                HistoryKind::Credit { .. } => "Credit",
+                HistoryKind::PromotionalCredit => "Promotional",
+                HistoryKind::Usage { .. } => "Usage",
+                HistoryKind::Refund => "Refund",
+                HistoryKind::Dispute => "Dispute",
+                HistoryKind::Expiry => "Expired",
+                HistoryKind::Adjustment => "Adjustment",
+            },
+        }
+    }
+
+    /// Only what is in the ledger carries a sign.
+    #[must_use]
+    pub fn is_posted(&self) -> bool {
+        self.status == HistoryStatus::Posted
+    }
+}
+
+/// Where a page ends: rows after it are older. Opaque to its reader, safe in a URL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HistoryCursor(pub String);
+
+/// One page, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryPage {
+    pub rows: Vec<HistoryRow>,
+    /// `None` on the last page.
+    pub next: Option<HistoryCursor>,
+}
