@@ -1,0 +1,38 @@
+-- The rate card: prices by the time they take effect, as pico-dollars a token. Null: not billed.
+
+create table models (
+    model text primary key not null check (length(model) between 1 and 200),
+    task text not null,
+    parameters text not null,
+    max_tokens bigint not null check (max_tokens > 0),
+    -- Where it stands in the list.
+    position bigint not null
+);
+
+create table model_rates (
+    model text not null references models (model),
+    effective_at bigint not null,
+    input_pico bigint check (input_pico >= 0),
+    cached_input_pico bigint check (cached_input_pico >= 0),
+    output_pico bigint check (output_pico >= 0),
+    created_at bigint not null,
+    primary key (model, effective_at)
+);
+
+-- Other providers' prices, for comparing.
+create table comparison_rates (
+    provider text not null,
+    model text not null,
+    effective_at bigint not null,
+    name text not null,
+    input_pico bigint not null check (input_pico >= 0),
+    output_pico bigint not null check (output_pico >= 0),
+    position bigint not null,
+    created_at bigint not null,
+    primary key (provider, model, effective_at)
+);
+
+-- What was charged by a rate must stay readable: a new price is a new version.
+
+create trigger model_rates_are_not_changed before update or delete or truncate on model_rates
+for each statement execute function refuse_change();
