@@ -1,0 +1,298 @@
+//! The proof: everything that is stored twice is computed again from the transfers, row by row.
+
+use std::collections::HashMap;
+
+use futures::TryStreamExt;
+use sqlx::Row;
+
+use crate::{Connection, LedgerError};
+
+/// The most differences that one check names; the count goes on.
+const MOST_NAMED: usize = 20;
+
+/// One rule and where it does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    pub name: &'static str,
+    pub differences: Vec<String>,
+    /// Differences beyond those that are named.
+    pub unnamed: u64,
+}
+
+impl Check {
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, differences: Vec::new(), unnamed: 0 }
+    }
+
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.differences.is_empty()
+    }
+
+    /// Notes one place where the rule does not hold.
+    pub fn differs(&mut self, difference: String) {
+        if self.differences.len() < MOST_NAMED {
+            self.differences.push(difference);
+        } else {
+            self.unnamed += 1;
+        }
+    }
+}
+
+/// What was checked, and how much of it there is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    pub checks: Vec<Check>,
+    pub accounts: u64,
+    pub transfers: u64,
+}
+
+/// Recomputes every balance from the transfers. Memory grows with the number of accounts, not of
+/// transfers. Run it in a transaction that sees one state.
+///
+/// # Errors
+/// When the database does not answer; a difference is not an error but part of the proof.
+pub async fn prove_in(connection: &mut Connection) -> Result<Proof, LedgerError> {
+    let accounts = read_accounts_in(connection).await?;
+    let postings = check_postings_in(connection, &accounts).await?;
+    let (transfers_check, transfers, sums) = check_transfers_in(connection, &accounts).await?;
+    let balances = check_balances(&accounts, &sums);
+    let books = check_books_in(connection).await?;
+    Ok(Proof {
+        accounts: accounts.len() as u64,
+        transfers,
+        checks: vec![postings, transfers_check, balances, books],
+    })
+}
+
+struct AccountRow {
+    organization: Option<String>,
+    is_debit: bool,
+    minimum: Option<i64>,
+    balance: Option<i64>,
+    posting_count: i64,
+}
+
+async fn read_accounts_in(
+    connection: &mut Connection,
+) -> Result<HashMap<String, AccountRow>, LedgerError> {
+    let mut rows = sqlx::query(
+        "select id, organization_id, normal_side, minimum_nano, balance_nano, posting_count
+         from accounts",
+    )
+    .fetch(connection);
+    let mut accounts = HashMap::new();
+    while let Some(row) = rows.try_next().await? {
+        let side: String = row.try_get("normal_side")?;
+        accounts.insert(
+            row.try_get("id")?,
+            AccountRow {
+                organization: row.try_get("organization_id")?,
+                is_debit: side == "debit",
+                minimum: row.try_get("minimum_nano")?,
+                balance: row.try_get("balance_nano")?,
+                posting_count: row.try_get("posting_count")?,
+            },
+        );
+    }
+    Ok(accounts)
+}
+
+/// Each account's postings run without a gap, each balance is the one before plus the amount, and
+/// the last one is the account's.
+async fn check_postings_in(
+    connection: &mut Connection,
+    accounts: &HashMap<String, AccountRow>,
+) -> Result<Check, LedgerError> {
+    let mut check = Check::new("postings add up to each account's balance");
+    let mut last: HashMap<String, (i64, i64)> = HashMap::new();
+    let mut rows = sqlx::query(
+        "select account_id, sequence, amount_nano, balance_nano from postings
+         order by account_id, sequence",
+    )
+    .fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let account: String = row.try_get("account_id")?;
+        let (sequence, amount, balance): (i64, i64, i64) =
+            (row.try_get("sequence")?, row.try_get("amount_nano")?, row.try_get("balance_nano")?);
+        let (previous_sequence, previous) = last.get(&account).copied().unwrap_or((0, 0));
+        if sequence != previous_sequence + 1 || previous.checked_add(amount) != Some(balance) {
+            check.differs(format!(
+                "{account} posting {sequence}: {previous} + {amount} is not {balance}, or it does not follow {previous_sequence}"
+            ));
+        }
+        last.insert(account, (sequence, balance));
+    }
+    for (id, account) in accounts {
+        let (sequence, balance) = last.get(id).copied().unwrap_or((0, 0));
+        let expected = account.organization.as_ref().map(|_| balance);
+        if account.balance != expected || account.posting_count != sequence {
+            check.differs(format!(
+                "{id}: balance {:?} after {} postings, the postings say {balance} after {sequence}",
+                account.balance, account.posting_count
+            ));
+        }
+        if account.minimum.is_some_and(|minimum| balance < minimum) {
+            check.differs(format!("{id}: {balance} is below its limit"));
+        }
+    }
+    Ok(check)
+}
+
+/// Debits and credits by account, in `i128`: sums of many `i64` cannot overflow it.
+type Sums = HashMap<String, (i128, i128)>;
+
+/// Every transfer has its posting on each side that is an organization's, of its amount, and
+/// stays within its batch's organization.
+async fn check_transfers_in(
+    connection: &mut Connection,
+    accounts: &HashMap<String, AccountRow>,
+) -> Result<(Check, u64, Sums), LedgerError> {
+    let mut check = Check::new("every transfer has its postings");
+    let mut sums: Sums = HashMap::new();
+    let mut transfers = 0;
+    let mut rows = sqlx::query(
+        "select transfers.id, transfers.debit_account_id, transfers.credit_account_id,
+                transfers.amount_nano, batches.organization_id, batches.booked_at,
+                debit.amount_nano as debit_posted, credit.amount_nano as credit_posted,
+                debit.booked_at as debit_booked_at, credit.booked_at as credit_booked_at
+         from transfers
+         join batches on batches.id = transfers.batch_id
+         left join postings as debit
+             on debit.transfer_id = transfers.id and debit.account_id = transfers.debit_account_id
+         left join postings as credit
+             on credit.transfer_id = transfers.id and credit.account_id = transfers.credit_account_id",
+    )
+    .fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        transfers += 1;
+        let id: String = row.try_get("id")?;
+        let amount: i64 = row.try_get("amount_nano")?;
+        let owner: String = row.try_get("organization_id")?;
+        let booked_at: i64 = row.try_get("booked_at")?;
+        for (side, grows_on_debit) in [("debit", true), ("credit", false)] {
+            let account: String = row.try_get(format!("{side}_account_id").as_str())?;
+            let posted: Option<i64> = row.try_get(format!("{side}_posted").as_str())?;
+            let posted_at: Option<i64> = row.try_get(format!("{side}_booked_at").as_str())?;
+            let found = accounts.get(&account);
+            let organization = found.and_then(|account| account.organization.as_ref());
+            let sign = found.map_or(1, |account| if account.is_debit == grows_on_debit { 1 } else { -1 });
+            let expected = organization.map(|_| amount * sign);
+            if posted != expected
+                || organization.is_some_and(|organization| *organization != owner)
+                || posted_at.is_some_and(|posted_at| posted_at != booked_at)
+            {
+                check.differs(format!(
+                    "transfer {id}: {side} of {amount} on {account} of {owner} is posted as {posted:?}"
+                ));
+            }
+            let (debits, credits) = sums.entry(account).or_default();
+            *(if grows_on_debit { debits } else { credits }) += i128::from(amount);
+        }
+    }
+    let (count, postings) = count_postings_in_sums(&sums, accounts);
+    check_no_stray_posting(&mut check, count, postings);
+    Ok((check, transfers, sums))
+}
+
+/// Sums of an organization's accounts as transfers and as postings tell them.
+fn count_postings_in_sums(sums: &Sums, accounts: &HashMap<String, AccountRow>) -> (i128, i128) {
+    let mut by_transfers = 0;
+    let mut by_accounts = 0;
+    for (id, account) in accounts {
+        let (debits, credits) = sums.get(id).copied().unwrap_or_default();
+        if let Some(balance) = account.balance {
+            by_transfers += if account.is_debit { debits - credits } else { credits - debits };
+            by_accounts += i128::from(balance);
+        }
+    }
+    (by_transfers, by_accounts)
+}
+
+fn check_no_stray_posting(check: &mut Check, by_transfers: i128, by_accounts: i128) {
+    if by_transfers != by_accounts {
+        check.differs(format!(
+            "organizations' accounts hold {by_accounts} in all, the transfers say {by_transfers}"
+        ));
+    }
+}
+
+/// What each account carries is the sum of its transfers, and debits equal credits overall.
+fn check_balances(accounts: &HashMap<String, AccountRow>, sums: &Sums) -> Check {
+    let mut check = Check::new("transfers add up to each account's balance, debits equal credits");
+    let (mut all_debits, mut all_credits) = (0_i128, 0_i128);
+    for (id, (debits, credits)) in sums {
+        all_debits += debits;
+        all_credits += credits;
+        let Some(account) = accounts.get(id) else {
+            check.differs(format!("{id} has transfers and is not open"));
+            continue;
+        };
+        let sum = if account.is_debit { debits - credits } else { credits - debits };
+        if account.balance.is_some_and(|balance| i128::from(balance) != sum) {
+            check.differs(format!("{id}: balance {:?}, transfers say {sum}", account.balance));
+        }
+    }
+    if all_debits != all_credits {
+        check.differs(format!("debits {all_debits} are not credits {all_credits}"));
+    }
+    check
+}
+
+/// Each organization's batches run without a gap and never back in time; each balance follows
+/// from the one before and the batch's transfers; the last one is the books'.
+async fn check_books_in(connection: &mut Connection) -> Result<Check, LedgerError> {
+    let mut check = Check::new("batches run without a gap to each organization's balance");
+    let mut last: HashMap<String, (i64, i64, i64)> = HashMap::new();
+    {
+        let mut rows = sqlx::query(
+            "select batches.organization_id, batches.sequence, batches.balance_nano,
+                    batches.booked_at,
+                    cast((select coalesce(sum(
+                        case when accounts.normal_side = 'credit' then postings.amount_nano
+                             else -postings.amount_nano end), 0)
+                     from transfers
+                     join postings on postings.transfer_id = transfers.id
+                     join accounts on accounts.id = postings.account_id
+                     where transfers.batch_id = batches.id) as bigint) as amount_nano
+             from batches order by batches.organization_id, batches.sequence",
+        )
+        .fetch(&mut *connection);
+        while let Some(row) = rows.try_next().await? {
+            let organization: String = row.try_get("organization_id")?;
+            let sequence: i64 = row.try_get("sequence")?;
+            let balance: i64 = row.try_get("balance_nano")?;
+            let booked_at: i64 = row.try_get("booked_at")?;
+            let amount: i64 = row.try_get("amount_nano")?;
+            let (count, previous, since) =
+                last.get(&organization).copied().unwrap_or((0, 0, i64::MIN));
+            if sequence != count + 1
+                || previous.checked_add(amount) != Some(balance)
+                || booked_at < since
+            {
+                check.differs(format!(
+                    "{organization} batch {sequence} after {count}: {previous} + {amount} is not {balance}, or it is booked before"
+                ));
+            }
+            last.insert(organization, (sequence, balance, booked_at));
+        }
+    }
+    let mut rows =
+        sqlx::query("select organization_id, batch_count, balance_nano from books").fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let organization: String = row.try_get("organization_id")?;
+        let head: (i64, i64) = (row.try_get("batch_count")?, row.try_get("balance_nano")?);
+        let (count, balance, _) = last.remove(&organization).unwrap_or_default();
+        if head != (count, balance) {
+            check.differs(format!(
+                "{organization}: the books say {head:?}, the batches {:?}",
+                (count, balance)
+            ));
+        }
+    }
+    for organization in last.into_keys() {
+        check.differs(format!("{organization} has batches and no books"));
+    }
+    Ok(check)
+}
