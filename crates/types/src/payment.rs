@@ -130,6 +130,34 @@ pub enum PaymentField {
     Country,
 }
 
+impl PaymentField {
+    pub const ALL: [Self; 6] = [
+        Self::Amount,
+        Self::PaymentMethod,
+        Self::CardNumber,
+        Self::Expiry,
+        Self::SecurityCode,
+        Self::Country,
+    ];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Amount => "amount",
+            Self::PaymentMethod => "payment_method",
+            Self::CardNumber => "card_number",
+            Self::Expiry => "expiry",
+            Self::SecurityCode => "security_code",
+            Self::Country => "country",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|field| field.as_str() == text)
+    }
+}
+
 impl DeclineReason {
     pub const ALL: [Self; 11] = [
         Self::Generic,

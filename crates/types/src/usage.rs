@@ -22,8 +22,8 @@ pub struct UsageEvent {
     pub source: String,
     /// Unique within its source.
     pub id: String,
-    /// When the request ran: it is priced by the rate in force then.
-    pub occurred_at: Timestamp,
+    /// When the request ran: it is priced by the rate in force then. `None`: when it is received.
+    pub occurred_at: Option<Timestamp>,
     pub model: String,
     pub tokens: Tokens,
     /// The HTTP status that the request ended with.
