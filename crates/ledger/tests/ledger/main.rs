@@ -1,0 +1,139 @@
+//! The ledger through its public door, on either database.
+
+mod balances;
+mod database;
+mod posting;
+mod proof;
+mod random;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use ledger::{
+    AccountId, Batch, Connection, Normal, PostError, Posted, Source, Transfer, lock_books_in,
+    open_accounts_in, open_books_in, post_in, prove_in,
+};
+use sqlx::{AnyConnection, Connection as _, Executor};
+use types::ids::{BatchId, OrganizationId};
+use types::money::Money;
+use types::time::Timestamp;
+
+use database::TestDatabase;
+
+const REVENUE: AccountId = AccountId::platform("usage_revenue");
+const CLEARING: AccountId = AccountId::platform("gateway_clearing");
+
+fn prepaid(organization: OrganizationId) -> AccountId {
+    AccountId::of(organization, "prepaid")
+}
+
+fn owed(organization: OrganizationId) -> AccountId {
+    AccountId::of(organization, "owed")
+}
+
+fn nanos(amount: i64) -> Money {
+    Money::from_nanos(amount)
+}
+
+/// Noon of a day, plus seconds.
+fn at(seconds: i64) -> Timestamp {
+    let noon: DateTime<Utc> = "2026-03-11T12:00:00Z".parse().unwrap();
+    noon + TimeDelta::seconds(seconds)
+}
+
+fn batch(source: &str, transfers: Vec<Transfer>, booked_at: Timestamp) -> Batch {
+    Batch {
+        id: BatchId::generate(),
+        source: Source::new("test", source),
+        code: "test",
+        transfers,
+        booked_at,
+    }
+}
+
+/// A database with the platform's accounts and one organization whose prepaid may not go below
+/// zero.
+struct World {
+    database: TestDatabase,
+    connection: AnyConnection,
+    organization: OrganizationId,
+}
+
+impl World {
+    async fn new() -> Self {
+        let database = TestDatabase::create().await;
+        let mut connection = AnyConnection::connect(&database.url).await.unwrap();
+        if database.is_postgres() {
+            sqlx::migrate!("../../migrations/postgres").run(&mut connection).await.unwrap();
+        } else {
+            connection.execute("pragma foreign_keys = on").await.unwrap();
+            sqlx::migrate!("../../migrations/sqlite").run(&mut connection).await.unwrap();
+        }
+        let platform = [(REVENUE, Normal::Credit, None), (CLEARING, Normal::Debit, None)];
+        open_accounts_in(&mut connection, &platform, at(0)).await.unwrap();
+        let mut world = Self { database, connection, organization: OrganizationId::generate() };
+        world.organization = world.open_organization().await;
+        world
+    }
+
+    async fn open_organization(&mut self) -> OrganizationId {
+        let organization = OrganizationId::generate();
+        sqlx::query("insert into organizations (id, name, created_at) values ($1, 'Acme', 0)")
+            .bind(organization.to_string())
+            .execute(&mut self.connection)
+            .await
+            .unwrap();
+        open_books_in(&mut self.connection, organization, at(0)).await.unwrap();
+        let accounts = [
+            (prepaid(organization), Normal::Credit, Some(Money::ZERO)),
+            (owed(organization), Normal::Debit, Some(Money::ZERO)),
+        ];
+        open_accounts_in(&mut self.connection, &accounts, at(0)).await.unwrap();
+        organization
+    }
+
+    /// Posts in a transaction of its own, which is left when there is an error.
+    async fn post(&mut self, batch: &Batch) -> Result<Posted, PostError> {
+        self.post_to(self.organization, batch).await
+    }
+
+    async fn post_to(
+        &mut self,
+        organization: OrganizationId,
+        batch: &Batch,
+    ) -> Result<Posted, PostError> {
+        let mut tx = self.connection.begin().await.unwrap();
+        let mut books = lock_books_in(&mut tx, organization).await.unwrap();
+        let posted = post_in(&mut tx, &mut books, batch, batch.booked_at).await;
+        if posted.is_ok() {
+            tx.commit().await.unwrap();
+        } else {
+            tx.rollback().await.unwrap();
+        }
+        posted
+    }
+
+    async fn top_up(&mut self, source: &str, amount: i64, seconds: i64) -> Posted {
+        let transfer = Transfer::new(CLEARING, prepaid(self.organization), nanos(amount));
+        self.post(&batch(source, vec![transfer], at(seconds))).await.unwrap()
+    }
+
+    async fn balance(&mut self, account: &AccountId) -> i64 {
+        ledger::balance_in(&mut self.connection, account).await.unwrap().nanos()
+    }
+
+    /// The books must prove after every test.
+    async fn finish(mut self) {
+        let proof = prove_in(&mut self.connection).await.unwrap();
+        for check in &proof.checks {
+            assert!(check.holds(), "{}: {:#?}", check.name, check.differences);
+        }
+        self.connection.close().await.unwrap();
+        self.database.remove().await;
+    }
+}
+
+async fn refused(connection: &mut Connection, statement: &str) -> String {
+    let mut savepoint = connection.begin().await.unwrap();
+    let error = savepoint.execute(sqlx::AssertSqlSafe(statement.to_owned())).await.unwrap_err();
+    savepoint.rollback().await.unwrap();
+    error.to_string()
+}
