@@ -25,7 +25,9 @@ impl Normal {
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Debit, Self::Credit].into_iter().find(|side| side.as_str() == text)
+        [Self::Debit, Self::Credit]
+            .into_iter()
+            .find(|side| side.as_str() == text)
     }
 }
 
@@ -40,13 +42,19 @@ impl AccountId {
     /// An organization's account. It carries a running balance.
     #[must_use]
     pub const fn of(organization: OrganizationId, kind: &'static str) -> Self {
-        Self { organization: Some(organization), kind }
+        Self {
+            organization: Some(organization),
+            kind,
+        }
     }
 
     /// One of the platform's. Its balance is the sum of its transfers.
     #[must_use]
     pub const fn platform(kind: &'static str) -> Self {
-        Self { organization: None, kind }
+        Self {
+            organization: None,
+            kind,
+        }
     }
 
     #[must_use]
@@ -88,7 +96,11 @@ pub async fn open_accounts_in(
              on conflict (id) do nothing",
         )
         .bind(account.to_string())
-        .bind(account.organization.map(|organization| organization.to_string()))
+        .bind(
+            account
+                .organization
+                .map(|organization| organization.to_string()),
+        )
         .bind(account.kind)
         .bind(normal.as_str())
         .bind(minimum.map(Money::nanos))

@@ -38,7 +38,9 @@ pub async fn balances_in(
     .bind(organization.to_string())
     .fetch_all(connection)
     .await?;
-    rows.iter().map(|row| Ok((row.try_get("kind")?, money(row, "balance_nano")?))).collect()
+    rows.iter()
+        .map(|row| Ok((row.try_get("kind")?, money(row, "balance_nano")?)))
+        .collect()
 }
 
 /// The balance of an organization's account after everything booked up to and including `at`.

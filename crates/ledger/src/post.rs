@@ -10,12 +10,12 @@ use types::ids::{BatchId, OrganizationId, TransferId};
 use types::money::Money;
 use types::time::Timestamp;
 
+use crate::Connection;
 use crate::account::{AccountId, Normal};
 use crate::books::Books;
 use crate::error::{LedgerError, PostError};
 use crate::sql::{id, micros, money, time};
 use crate::transfer::{Batch, Transfer};
-use crate::Connection;
 
 /// The most transfers in a batch: every movement we know has at most one a lot and a few more.
 const MOST_TRANSFERS: usize = 64;
@@ -24,9 +24,16 @@ const MOST_TRANSFERS: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Posted {
     /// The batch is new.
-    New { balance: Money, booked_at: Timestamp },
+    New {
+        balance: Money,
+        booked_at: Timestamp,
+    },
     /// The same source was posted before, with the same content: nothing changed.
-    AlreadyPosted { batch: BatchId, balance: Money, booked_at: Timestamp },
+    AlreadyPosted {
+        batch: BatchId,
+        balance: Money,
+        booked_at: Timestamp,
+    },
 }
 
 impl Posted {
@@ -87,15 +94,22 @@ pub async fn post_in(
 
 fn check(batch: &Batch, organization: OrganizationId) -> Result<(), PostError> {
     if batch.transfers.is_empty() || batch.transfers.len() > MOST_TRANSFERS {
-        return Err(PostError::TransferCount { most: MOST_TRANSFERS });
+        return Err(PostError::TransferCount {
+            most: MOST_TRANSFERS,
+        });
     }
     for transfer in &batch.transfers {
         if !transfer.amount.is_positive() || transfer.debit == transfer.credit {
             return Err(PostError::EmptyTransfer);
         }
         for account in [&transfer.debit, &transfer.credit] {
-            if account.organization().is_some_and(|owner| owner != organization) {
-                return Err(PostError::UnknownAccount { account: account.clone() });
+            if account
+                .organization()
+                .is_some_and(|owner| owner != organization)
+            {
+                return Err(PostError::UnknownAccount {
+                    account: account.clone(),
+                });
             }
         }
     }
@@ -122,7 +136,9 @@ async fn find_replay_in(
         && code == batch.code
         && has_same_transfers_in(connection, found_id, &batch.transfers).await?;
     if !same {
-        return Err(PostError::SourceReused { source_key: batch.source.as_str().to_owned() });
+        return Err(PostError::SourceReused {
+            source_key: batch.source.as_str().to_owned(),
+        });
     }
     Ok(Some(Posted::AlreadyPosted {
         batch: found_id,
@@ -180,8 +196,13 @@ async fn running_accounts_in(
             }
             let row = rows
                 .iter()
-                .find(|row| row.try_get::<String, _>("kind").is_ok_and(|k| k == account.kind()))
-                .ok_or_else(|| PostError::UnknownAccount { account: account.clone() })?;
+                .find(|row| {
+                    row.try_get::<String, _>("kind")
+                        .is_ok_and(|k| k == account.kind())
+                })
+                .ok_or_else(|| PostError::UnknownAccount {
+                    account: account.clone(),
+                })?;
             accounts.insert(account.clone(), running(row)?);
         }
     }
@@ -207,12 +228,18 @@ fn apply(
 ) -> Result<Vec<NewPosting>, PostError> {
     let mut postings = Vec::with_capacity(transfers.len() * 2);
     for transfer in transfers {
-        for (account, side) in
-            [(&transfer.debit, Normal::Debit), (&transfer.credit, Normal::Credit)]
-        {
-            let Some(running) = accounts.get_mut(account) else { continue };
-            let amount =
-                if running.normal == side { transfer.amount } else { transfer.amount.negated()? };
+        for (account, side) in [
+            (&transfer.debit, Normal::Debit),
+            (&transfer.credit, Normal::Credit),
+        ] {
+            let Some(running) = accounts.get_mut(account) else {
+                continue;
+            };
+            let amount = if running.normal == side {
+                transfer.amount
+            } else {
+                transfer.amount.negated()?
+            };
             running.balance = running.balance.plus(amount)?;
             running.posting_count += 1;
             postings.push(NewPosting {
@@ -226,8 +253,13 @@ fn apply(
     }
     // The limit holds for the batch as a whole: its transfers are one movement.
     for (account, running) in accounts {
-        if running.minimum.is_some_and(|minimum| running.balance < minimum) {
-            return Err(PostError::BelowMinimum { account: account.clone() });
+        if running
+            .minimum
+            .is_some_and(|minimum| running.balance < minimum)
+        {
+            return Err(PostError::BelowMinimum {
+                account: account.clone(),
+            });
         }
     }
     Ok(postings)
@@ -285,13 +317,16 @@ async fn write_batch_in(
         .execute(&mut *connection)
         .await;
         if let Err(error) = inserted {
-            let unknown = matches!(&error, sqlx::Error::Database(e) if e.is_foreign_key_violation());
+            let unknown =
+                matches!(&error, sqlx::Error::Database(e) if e.is_foreign_key_violation());
             // Only a platform account can be unknown here; an organization's was read above.
             let platform = [&transfer.debit, &transfer.credit]
                 .into_iter()
                 .find(|account| account.organization().is_none());
             return Err(match platform {
-                Some(account) if unknown => PostError::UnknownAccount { account: account.clone() },
+                Some(account) if unknown => PostError::UnknownAccount {
+                    account: account.clone(),
+                },
                 Some(_) | None => error.into(),
             });
         }
@@ -328,14 +363,13 @@ async fn write_heads_in(
     accounts: &BTreeMap<AccountId, Running>,
 ) -> Result<(), LedgerError> {
     for (account, running) in accounts {
-        let updated = sqlx::query(
-            "update accounts set balance_nano = $1, posting_count = $2 where id = $3",
-        )
-        .bind(running.balance.nanos())
-        .bind(running.posting_count)
-        .bind(account.to_string())
-        .execute(&mut *connection)
-        .await?;
+        let updated =
+            sqlx::query("update accounts set balance_nano = $1, posting_count = $2 where id = $3")
+                .bind(running.balance.nanos())
+                .bind(running.posting_count)
+                .bind(account.to_string())
+                .execute(&mut *connection)
+                .await?;
         expect_one(updated.rows_affected(), "accounts")?;
     }
     let updated = sqlx::query(
@@ -355,6 +389,8 @@ fn expect_one(rows: u64, table: &str) -> Result<(), LedgerError> {
     if rows == 1 {
         Ok(())
     } else {
-        Err(LedgerError::Inconsistent(format!("an update of {table} changed {rows} rows, not one")))
+        Err(LedgerError::Inconsistent(format!(
+            "an update of {table} changed {rows} rows, not one"
+        )))
     }
 }

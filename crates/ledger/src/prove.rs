@@ -22,7 +22,11 @@ pub struct Check {
 impl Check {
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, differences: Vec::new(), unnamed: 0 }
+        Self {
+            name,
+            differences: Vec::new(),
+            unnamed: 0,
+        }
     }
 
     #[must_use]
@@ -114,8 +118,11 @@ async fn check_postings_in(
     .fetch(connection);
     while let Some(row) = rows.try_next().await? {
         let account: String = row.try_get("account_id")?;
-        let (sequence, amount, balance): (i64, i64, i64) =
-            (row.try_get("sequence")?, row.try_get("amount_nano")?, row.try_get("balance_nano")?);
+        let (sequence, amount, balance): (i64, i64, i64) = (
+            row.try_get("sequence")?,
+            row.try_get("amount_nano")?,
+            row.try_get("balance_nano")?,
+        );
         let (previous_sequence, previous) = last.get(&account).copied().unwrap_or((0, 0));
         if sequence != previous_sequence + 1 || previous.checked_add(amount) != Some(balance) {
             check.differs(format!(
@@ -177,7 +184,13 @@ async fn check_transfers_in(
             let posted_at: Option<i64> = row.try_get(format!("{side}_booked_at").as_str())?;
             let found = accounts.get(&account);
             let organization = found.and_then(|account| account.organization.as_ref());
-            let sign = found.map_or(1, |account| if account.is_debit == grows_on_debit { 1 } else { -1 });
+            let sign = found.map_or(1, |account| {
+                if account.is_debit == grows_on_debit {
+                    1
+                } else {
+                    -1
+                }
+            });
             let expected = organization.map(|_| amount * sign);
             if posted != expected
                 || organization.is_some_and(|organization| *organization != owner)
@@ -203,7 +216,11 @@ fn count_postings_in_sums(sums: &Sums, accounts: &HashMap<String, AccountRow>) -
     for (id, account) in accounts {
         let (debits, credits) = sums.get(id).copied().unwrap_or_default();
         if let Some(balance) = account.balance {
-            by_transfers += if account.is_debit { debits - credits } else { credits - debits };
+            by_transfers += if account.is_debit {
+                debits - credits
+            } else {
+                credits - debits
+            };
             by_accounts += i128::from(balance);
         }
     }
@@ -229,9 +246,19 @@ fn check_balances(accounts: &HashMap<String, AccountRow>, sums: &Sums) -> Check 
             check.differs(format!("{id} has transfers and is not open"));
             continue;
         };
-        let sum = if account.is_debit { debits - credits } else { credits - debits };
-        if account.balance.is_some_and(|balance| i128::from(balance) != sum) {
-            check.differs(format!("{id}: balance {:?}, transfers say {sum}", account.balance));
+        let sum = if account.is_debit {
+            debits - credits
+        } else {
+            credits - debits
+        };
+        if account
+            .balance
+            .is_some_and(|balance| i128::from(balance) != sum)
+        {
+            check.differs(format!(
+                "{id}: balance {:?}, transfers say {sum}",
+                account.balance
+            ));
         }
     }
     if all_debits != all_credits {
@@ -278,8 +305,8 @@ async fn check_books_in(connection: &mut Connection) -> Result<Check, LedgerErro
             last.insert(organization, (sequence, balance, booked_at));
         }
     }
-    let mut rows =
-        sqlx::query("select organization_id, batch_count, balance_nano from books").fetch(connection);
+    let mut rows = sqlx::query("select organization_id, batch_count, balance_nano from books")
+        .fetch(connection);
     while let Some(row) = rows.try_next().await? {
         let organization: String = row.try_get("organization_id")?;
         let head: (i64, i64) = (row.try_get("batch_count")?, row.try_get("balance_nano")?);

@@ -11,7 +11,11 @@ use crate::{Connection, LedgerError};
 /// Locks the selected rows until the transaction ends. On SQLite the whole database is already
 /// this writer's (`begin immediate`), and the words do not exist.
 pub(crate) fn for_update(connection: &Connection) -> &'static str {
-    if connection.backend_name() == "PostgreSQL" { " for update" } else { "" }
+    if connection.backend_name() == "PostgreSQL" {
+        " for update"
+    } else {
+        ""
+    }
 }
 
 /// Microseconds since 1970, as times are stored.
@@ -31,5 +35,6 @@ pub(crate) fn money(row: &AnyRow, column: &str) -> Result<Money, LedgerError> {
 
 pub(crate) fn id<T: std::str::FromStr>(row: &AnyRow, column: &str) -> Result<T, LedgerError> {
     let text: String = row.try_get(column)?;
-    text.parse().map_err(|_| LedgerError::Inconsistent(format!("{column} `{text}` is not an id")))
+    text.parse()
+        .map_err(|_| LedgerError::Inconsistent(format!("{column} `{text}` is not an id")))
 }

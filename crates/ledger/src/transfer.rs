@@ -37,7 +37,12 @@ pub struct Transfer {
 impl Transfer {
     #[must_use]
     pub fn new(debit: AccountId, credit: AccountId, amount: Money) -> Self {
-        Self { id: TransferId::generate(), debit, credit, amount }
+        Self {
+            id: TransferId::generate(),
+            debit,
+            credit,
+            amount,
+        }
     }
 }
 

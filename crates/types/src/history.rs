@@ -12,10 +12,17 @@ use crate::time::Timestamp;
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum HistoryKind {
     /// Credit added by card.
-    Credit { card: Option<Card> },
+    Credit {
+        card: Option<Card>,
+    },
     PromotionalCredit,
     /// One day of one project.
-    Usage { day: NaiveDate, project: String, requests: i64, tokens: i64 },
+    Usage {
+        day: NaiveDate,
+        project: String,
+        requests: i64,
+        tokens: i64,
+    },
     Refund,
     Dispute,
     Expiry,
@@ -32,7 +39,9 @@ pub enum HistoryStatus {
     Processing,
     /// Waiting for the person to confirm at their bank.
     RequiresAction,
-    Failed { reason: DeclineReason },
+    Failed {
+        reason: DeclineReason,
+    },
     Canceled,
 }
 

@@ -103,7 +103,12 @@ mod tests {
 
     #[test]
     fn only_the_hyphenated_form_is_an_id() {
-        for text in ["", "abc", "01932f6e7c1a700080000123456789ab", "{01932f6e-7c1a-7000-8000-0123456789ab}"] {
+        for text in [
+            "",
+            "abc",
+            "01932f6e7c1a700080000123456789ab",
+            "{01932f6e-7c1a-7000-8000-0123456789ab}",
+        ] {
             assert!(text.parse::<TopUpId>().is_err(), "{text}");
         }
     }

@@ -42,8 +42,12 @@ impl Rate {
         if exact.scale() > RATE_DECIMALS {
             return Err(RateError::TooFine);
         }
-        let picos = exact.checked_mul(Decimal::from(PICOS_A_TOKEN)).ok_or(RateError::TooLarge)?;
-        i64::try_from(picos).map(Self).map_err(|_| RateError::TooLarge)
+        let picos = exact
+            .checked_mul(Decimal::from(PICOS_A_TOKEN))
+            .ok_or(RateError::TooLarge)?;
+        i64::try_from(picos)
+            .map(Self)
+            .map_err(|_| RateError::TooLarge)
     }
 
     #[must_use]
@@ -66,7 +70,11 @@ impl Rate {
     #[must_use]
     pub fn label(self) -> String {
         let exact = self.per_million();
-        if exact.scale() < 2 { format!("${exact:.2}") } else { format!("${exact}") }
+        if exact.scale() < 2 {
+            format!("${exact:.2}")
+        } else {
+            format!("${exact}")
+        }
     }
 
     /// tokens × rate, exact.
@@ -74,7 +82,10 @@ impl Rate {
     /// # Errors
     /// When the cost does not fit.
     pub fn cost(self, tokens: i64) -> Result<Cost, MoneyError> {
-        self.0.checked_mul(tokens).map(Cost::from_picos).ok_or(MoneyError)
+        self.0
+            .checked_mul(tokens)
+            .map(Cost::from_picos)
+            .ok_or(MoneyError)
     }
 }
 
@@ -122,7 +133,12 @@ mod tests {
 
     #[test]
     fn prices_become_whole_picos_a_token() {
-        let cases = [("0.02", 20_000), ("0.0375", 37_500), ("0.00875", 8_750), ("15", 15_000_000)];
+        let cases = [
+            ("0.02", 20_000),
+            ("0.0375", 37_500),
+            ("0.00875", 8_750),
+            ("15", 15_000_000),
+        ];
         for (price, picos) in cases {
             let rate = Rate::try_per_million(price.parse().unwrap()).unwrap();
             assert_eq!(rate.picos_a_token(), picos, "{price}");

@@ -11,7 +11,12 @@ pub type Timestamp = DateTime<Utc>;
 pub fn us_date_time(at: Timestamp) -> String {
     let (afternoon, hour) = at.hour12();
     let half = if afternoon { "PM" } else { "AM" };
-    format!("{}, {hour}:{:02}:{:02} {half}", us_date(at), at.minute(), at.second())
+    format!(
+        "{}, {hour}:{:02}:{:02} {half}",
+        us_date(at),
+        at.minute(),
+        at.second()
+    )
 }
 
 /// `3/11/2026`, in UTC.

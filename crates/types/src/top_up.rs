@@ -8,8 +8,12 @@ use crate::payment::{Card, DeclineReason, PaymentField};
 use crate::time::Timestamp;
 
 /// The amounts offered as buttons, in cents: $10, $25, $50, $100.
-pub const PRESETS: [Cents; 4] =
-    [Cents::new(1_000), Cents::new(2_500), Cents::new(5_000), Cents::new(10_000)];
+pub const PRESETS: [Cents; 4] = [
+    Cents::new(1_000),
+    Cents::new(2_500),
+    Cents::new(5_000),
+    Cents::new(10_000),
+];
 
 /// The preset that is selected when the form opens.
 pub const DEFAULT_PRESET: Cents = PRESETS[1];
@@ -23,7 +27,10 @@ pub struct TopUpLimits {
 
 impl Default for TopUpLimits {
     fn default() -> Self {
-        Self { minimum: Cents::new(500), maximum: Cents::new(50_000) }
+        Self {
+            minimum: Cents::new(500),
+            maximum: Cents::new(50_000),
+        }
     }
 }
 
@@ -83,7 +90,12 @@ impl TopUpQuote {
     /// No fee and no tax is added: what is paid is what is credited.
     #[must_use]
     pub const fn of(amount: Cents) -> Self {
-        Self { credit: amount, fee: Cents::new(0), tax: Cents::new(0), total: amount }
+        Self {
+            credit: amount,
+            fee: Cents::new(0),
+            tax: Cents::new(0),
+            total: amount,
+        }
     }
 }
 
@@ -103,10 +115,14 @@ impl TopUpLimits {
     /// When `amount` is outside the limits.
     pub fn check(&self, amount: Cents) -> Result<(), AmountError> {
         if amount < self.minimum {
-            return Err(AmountError::BelowMinimum { minimum: self.minimum });
+            return Err(AmountError::BelowMinimum {
+                minimum: self.minimum,
+            });
         }
         if amount > self.maximum {
-            return Err(AmountError::AboveMaximum { maximum: self.maximum });
+            return Err(AmountError::AboveMaximum {
+                maximum: self.maximum,
+            });
         }
         Ok(())
     }

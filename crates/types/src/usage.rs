@@ -42,16 +42,21 @@ impl ModelRates {
     /// # Errors
     /// When the cost does not fit (above $9.2 million for one request).
     pub fn cost(&self, tokens: Tokens) -> Result<Cost, MoneyError> {
-        let fresh = tokens.input.checked_sub(tokens.cached_input).ok_or(MoneyError)?;
+        let fresh = tokens
+            .input
+            .checked_sub(tokens.cached_input)
+            .ok_or(MoneyError)?;
         let parts = [
             (self.input, fresh),
             (self.cached_input.or(self.input), tokens.cached_input),
             (self.output, tokens.output),
         ];
-        parts.into_iter().try_fold(Cost::ZERO, |sum, (rate, count)| match rate {
-            Some(rate) => sum.plus(rate.cost(count)?),
-            None => Ok(sum),
-        })
+        parts
+            .into_iter()
+            .try_fold(Cost::ZERO, |sum, (rate, count)| match rate {
+                Some(rate) => sum.plus(rate.cost(count)?),
+                None => Ok(sum),
+            })
     }
 }
 
@@ -66,16 +71,35 @@ mod tests {
 
     #[test]
     fn a_request_costs_its_tokens_times_its_rates() {
-        let rates = ModelRates { input: rate("0.15"), cached_input: None, output: rate("0.60") };
-        let tokens = Tokens { input: 112, cached_input: 0, output: 44 };
+        let rates = ModelRates {
+            input: rate("0.15"),
+            cached_input: None,
+            output: rate("0.60"),
+        };
+        let tokens = Tokens {
+            input: 112,
+            cached_input: 0,
+            output: 44,
+        };
         assert_eq!(rates.cost(tokens).unwrap().dollars().exact(), "0.0000432");
     }
 
     #[test]
     fn cached_input_has_its_own_rate_where_there_is_one() {
-        let plain = ModelRates { input: rate("1"), cached_input: None, output: None };
-        let cached = ModelRates { cached_input: rate("0.1"), ..plain };
-        let tokens = Tokens { input: 100, cached_input: 60, output: 7 };
+        let plain = ModelRates {
+            input: rate("1"),
+            cached_input: None,
+            output: None,
+        };
+        let cached = ModelRates {
+            cached_input: rate("0.1"),
+            ..plain
+        };
+        let tokens = Tokens {
+            input: 100,
+            cached_input: 60,
+            output: 7,
+        };
         assert_eq!(plain.cost(tokens).unwrap().picos(), 100_000_000);
         assert_eq!(cached.cost(tokens).unwrap().picos(), 46_000_000);
     }

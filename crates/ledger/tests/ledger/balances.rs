@@ -7,9 +7,18 @@ async fn a_balance_is_known_at_any_past_instant() {
         world.top_up(source, 5, seconds).await;
     }
     let account = prepaid(world.organization);
-    for (seconds, expected) in [(9, 0), (10, 5), (19, 5), (20, 15), (29, 15), (30, 20), (99, 20)] {
-        let balance =
-            ledger::balance_at_in(&mut world.connection, &account, at(seconds)).await.unwrap();
+    for (seconds, expected) in [
+        (9, 0),
+        (10, 5),
+        (19, 5),
+        (20, 15),
+        (29, 15),
+        (30, 20),
+        (99, 20),
+    ] {
+        let balance = ledger::balance_at_in(&mut world.connection, &account, at(seconds))
+            .await
+            .unwrap();
         assert_eq!(balance.nanos(), expected, "after {seconds} s");
     }
     world.finish().await;
@@ -20,7 +29,13 @@ async fn bookings_never_go_back_in_time() {
     let mut world = World::new().await;
     world.top_up("1", 5, 20).await;
     let late = world.top_up("2", 5, 10).await;
-    assert_eq!(late, Posted::New { balance: nanos(10), booked_at: at(20) });
+    assert_eq!(
+        late,
+        Posted::New {
+            balance: nanos(10),
+            booked_at: at(20)
+        }
+    );
     world.finish().await;
 }
 
@@ -32,7 +47,10 @@ async fn a_statement_lists_every_batch_once_newest_first() {
     }
     let other = world.open_organization().await;
     let theirs = Transfer::new(CLEARING, prepaid(other), nanos(100));
-    world.post_to(other, &batch("theirs", vec![theirs], at(9))).await.unwrap();
+    world
+        .post_to(other, &batch("theirs", vec![theirs], at(9)))
+        .await
+        .unwrap();
     let mut seen = Vec::new();
     let mut before = None;
     loop {
@@ -40,10 +58,15 @@ async fn a_statement_lists_every_batch_once_newest_first() {
         let page = page.await.unwrap();
         let Some(last) = page.last() else { break };
         before = Some(last.sequence);
-        seen.extend(page.iter().map(|row| (row.source.clone(), row.amount.nanos(), row.balance.nanos())));
+        seen.extend(
+            page.iter()
+                .map(|row| (row.source.clone(), row.amount.nanos(), row.balance.nanos())),
+        );
     }
-    let expected: Vec<_> =
-        (1..=7).rev().map(|n: i64| (format!("test:{n}"), n, n * (n + 1) / 2)).collect();
+    let expected: Vec<_> = (1..=7)
+        .rev()
+        .map(|n: i64| (format!("test:{n}"), n, n * (n + 1) / 2))
+        .collect();
     assert_eq!(seen, expected);
     world.finish().await;
 }

@@ -20,20 +20,32 @@ impl TestDatabase {
     pub async fn create() -> Self {
         sqlx::any::install_default_drivers();
         let name = format!("test_{}", BatchId::generate().as_uuid().simple());
-        #[expect(clippy::disallowed_methods, reason = "tests are told their server this way")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "tests are told their server this way"
+        )]
         match std::env::var("BILLING_TEST_DATABASE_URL") {
             Ok(server) => {
                 let mut admin = AnyConnection::connect(&server).await.unwrap();
-                admin.execute(sqlx::AssertSqlSafe(format!("create database {name}"))).await.unwrap();
+                admin
+                    .execute(sqlx::AssertSqlSafe(format!("create database {name}")))
+                    .await
+                    .unwrap();
                 let (base, _) = server.rsplit_once('/').unwrap();
-                Self { url: format!("{base}/{name}"), kind: Kind::Postgres { server, name } }
+                Self {
+                    url: format!("{base}/{name}"),
+                    kind: Kind::Postgres { server, name },
+                }
             }
             Err(_) => {
                 let directory = std::env::temp_dir().join(name);
                 std::fs::create_dir(&directory).unwrap();
                 let file = directory.join("billing.sqlite3");
                 let url = format!("sqlite://{}?mode=rwc", file.display());
-                Self { url, kind: Kind::Sqlite { directory } }
+                Self {
+                    url,
+                    kind: Kind::Sqlite { directory },
+                }
             }
         }
     }

@@ -62,14 +62,32 @@ impl World {
         let database = TestDatabase::create().await;
         let mut connection = AnyConnection::connect(&database.url).await.unwrap();
         if database.is_postgres() {
-            sqlx::migrate!("../../migrations/postgres").run(&mut connection).await.unwrap();
+            sqlx::migrate!("../../migrations/postgres")
+                .run(&mut connection)
+                .await
+                .unwrap();
         } else {
-            connection.execute("pragma foreign_keys = on").await.unwrap();
-            sqlx::migrate!("../../migrations/sqlite").run(&mut connection).await.unwrap();
+            connection
+                .execute("pragma foreign_keys = on")
+                .await
+                .unwrap();
+            sqlx::migrate!("../../migrations/sqlite")
+                .run(&mut connection)
+                .await
+                .unwrap();
         }
-        let platform = [(REVENUE, Normal::Credit, None), (CLEARING, Normal::Debit, None)];
-        open_accounts_in(&mut connection, &platform, at(0)).await.unwrap();
-        let mut world = Self { database, connection, organization: OrganizationId::generate() };
+        let platform = [
+            (REVENUE, Normal::Credit, None),
+            (CLEARING, Normal::Debit, None),
+        ];
+        open_accounts_in(&mut connection, &platform, at(0))
+            .await
+            .unwrap();
+        let mut world = Self {
+            database,
+            connection,
+            organization: OrganizationId::generate(),
+        };
         world.organization = world.open_organization().await;
         world
     }
@@ -81,12 +99,16 @@ impl World {
             .execute(&mut self.connection)
             .await
             .unwrap();
-        open_books_in(&mut self.connection, organization, at(0)).await.unwrap();
+        open_books_in(&mut self.connection, organization, at(0))
+            .await
+            .unwrap();
         let accounts = [
             (prepaid(organization), Normal::Credit, Some(Money::ZERO)),
             (owed(organization), Normal::Debit, Some(Money::ZERO)),
         ];
-        open_accounts_in(&mut self.connection, &accounts, at(0)).await.unwrap();
+        open_accounts_in(&mut self.connection, &accounts, at(0))
+            .await
+            .unwrap();
         organization
     }
 
@@ -113,11 +135,16 @@ impl World {
 
     async fn top_up(&mut self, source: &str, amount: i64, seconds: i64) -> Posted {
         let transfer = Transfer::new(CLEARING, prepaid(self.organization), nanos(amount));
-        self.post(&batch(source, vec![transfer], at(seconds))).await.unwrap()
+        self.post(&batch(source, vec![transfer], at(seconds)))
+            .await
+            .unwrap()
     }
 
     async fn balance(&mut self, account: &AccountId) -> i64 {
-        ledger::balance_in(&mut self.connection, account).await.unwrap().nanos()
+        ledger::balance_in(&mut self.connection, account)
+            .await
+            .unwrap()
+            .nanos()
     }
 
     /// The books must prove after every test.
@@ -133,7 +160,10 @@ impl World {
 
 async fn refused(connection: &mut Connection, statement: &str) -> String {
     let mut savepoint = connection.begin().await.unwrap();
-    let error = savepoint.execute(sqlx::AssertSqlSafe(statement.to_owned())).await.unwrap_err();
+    let error = savepoint
+        .execute(sqlx::AssertSqlSafe(statement.to_owned()))
+        .await
+        .unwrap_err();
     savepoint.rollback().await.unwrap();
     error.to_string()
 }

@@ -5,12 +5,26 @@ async fn a_batch_moves_its_amounts_and_each_posting_carries_the_balance_after_it
     let mut world = World::new().await;
     world.top_up("1", 25, 0).await;
     let organization = world.organization;
-    let spend = batch("2", vec![Transfer::new(prepaid(organization), REVENUE, nanos(7))], at(1));
+    let spend = batch(
+        "2",
+        vec![Transfer::new(prepaid(organization), REVENUE, nanos(7))],
+        at(1),
+    );
     let posted = world.post(&spend).await.unwrap();
-    assert_eq!(posted, Posted::New { balance: nanos(18), booked_at: at(1) });
+    assert_eq!(
+        posted,
+        Posted::New {
+            balance: nanos(18),
+            booked_at: at(1)
+        }
+    );
     assert_eq!(world.balance(&prepaid(organization)).await, 18);
-    let revenue = ledger::platform_balance_in(&mut world.connection, &REVENUE).await.unwrap();
-    let clearing = ledger::platform_balance_in(&mut world.connection, &CLEARING).await.unwrap();
+    let revenue = ledger::platform_balance_in(&mut world.connection, &REVENUE)
+        .await
+        .unwrap();
+    let clearing = ledger::platform_balance_in(&mut world.connection, &CLEARING)
+        .await
+        .unwrap();
     assert_eq!((revenue.nanos(), clearing.nanos()), (7, 25));
     world.finish().await;
 }
@@ -20,8 +34,10 @@ async fn a_replayed_source_changes_nothing() {
     let mut world = World::new().await;
     world.top_up("1", 25, 0).await;
     let again = world.top_up("1", 25, 60).await;
-    assert!(matches!(again, Posted::AlreadyPosted { balance, booked_at, .. }
-        if balance == nanos(25) && booked_at == at(0)));
+    assert!(
+        matches!(again, Posted::AlreadyPosted { balance, booked_at, .. }
+        if balance == nanos(25) && booked_at == at(0))
+    );
     assert_eq!(world.balance(&prepaid(world.organization)).await, 25);
     world.finish().await;
 }
@@ -33,9 +49,18 @@ async fn a_source_with_other_content_is_refused() {
     let other = world.open_organization().await;
     let organization = world.organization;
     for (owner, transfers) in [
-        (organization, vec![Transfer::new(CLEARING, prepaid(organization), nanos(26))]),
-        (organization, vec![Transfer::new(REVENUE, prepaid(organization), nanos(25))]),
-        (other, vec![Transfer::new(CLEARING, prepaid(other), nanos(25))]),
+        (
+            organization,
+            vec![Transfer::new(CLEARING, prepaid(organization), nanos(26))],
+        ),
+        (
+            organization,
+            vec![Transfer::new(REVENUE, prepaid(organization), nanos(25))],
+        ),
+        (
+            other,
+            vec![Transfer::new(CLEARING, prepaid(other), nanos(25))],
+        ),
         (
             organization,
             vec![
@@ -45,7 +70,10 @@ async fn a_source_with_other_content_is_refused() {
         ),
     ] {
         let refused = world.post_to(owner, &batch("1", transfers, at(1))).await;
-        assert!(matches!(refused, Err(PostError::SourceReused { .. })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(PostError::SourceReused { .. })),
+            "{refused:?}"
+        );
     }
     assert_eq!(world.balance(&prepaid(organization)).await, 25);
     world.finish().await;
@@ -57,10 +85,19 @@ async fn a_limited_account_does_not_fall_below_its_limit_and_nothing_is_kept() {
     let organization = world.organization;
     world.top_up("1", 25, 0).await;
     let spend = |amount| Transfer::new(prepaid(organization), REVENUE, nanos(amount));
-    let refused = world.post(&batch("2", vec![spend(20), spend(6)], at(1))).await;
-    assert!(matches!(refused, Err(PostError::BelowMinimum { account }) if account == prepaid(organization)));
+    let refused = world
+        .post(&batch("2", vec![spend(20), spend(6)], at(1)))
+        .await;
+    assert!(
+        matches!(refused, Err(PostError::BelowMinimum { account }) if account == prepaid(organization))
+    );
     assert_eq!(world.balance(&prepaid(organization)).await, 25);
-    assert!(world.post(&batch("2", vec![spend(20), spend(5)], at(1))).await.is_ok());
+    assert!(
+        world
+            .post(&batch("2", vec![spend(20), spend(5)], at(1)))
+            .await
+            .is_ok()
+    );
     assert_eq!(world.balance(&prepaid(organization)).await, 0);
     world.finish().await;
 }
@@ -72,7 +109,9 @@ async fn malformed_batches_are_refused() {
     let other = world.open_organization().await;
     let account = prepaid(organization);
     let unknown = AccountId::platform("nowhere");
-    let many = (0..65).map(|_| Transfer::new(CLEARING, account.clone(), nanos(1))).collect();
+    let many = (0..65)
+        .map(|_| Transfer::new(CLEARING, account.clone(), nanos(1)))
+        .collect();
     for transfers in [
         vec![],
         many,
@@ -80,7 +119,11 @@ async fn malformed_batches_are_refused() {
         vec![Transfer::new(CLEARING, account.clone(), nanos(-1))],
         vec![Transfer::new(account.clone(), account.clone(), nanos(1))],
         vec![Transfer::new(CLEARING, prepaid(other), nanos(1))],
-        vec![Transfer::new(CLEARING, AccountId::of(organization, "nothing"), nanos(1))],
+        vec![Transfer::new(
+            CLEARING,
+            AccountId::of(organization, "nothing"),
+            nanos(1),
+        )],
         vec![Transfer::new(unknown, account.clone(), nanos(1))],
     ] {
         let refused = world.post(&batch("1", transfers.clone(), at(0))).await;
@@ -112,7 +155,10 @@ async fn the_database_itself_refuses_to_change_what_was_posted() {
         "delete from batches",
     ] {
         let message = refused(&mut world.connection, statement).await;
-        assert!(message.contains("are append-only"), "{statement}: {message}");
+        assert!(
+            message.contains("are append-only"),
+            "{statement}: {message}"
+        );
     }
     world.finish().await;
 }

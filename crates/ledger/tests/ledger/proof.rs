@@ -8,24 +8,59 @@ async fn tamper(world: &mut World, table: &str, statement: &str) {
         format!("drop trigger {table}_are_not_updated")
     };
     if ["transfers", "postings", "batches"].contains(&table) {
-        world.connection.execute(sqlx::AssertSqlSafe(off)).await.unwrap();
+        world
+            .connection
+            .execute(sqlx::AssertSqlSafe(off))
+            .await
+            .unwrap();
     }
-    let changed = world.connection.execute(sqlx::AssertSqlSafe(statement.to_owned())).await.unwrap();
+    let changed = world
+        .connection
+        .execute(sqlx::AssertSqlSafe(statement.to_owned()))
+        .await
+        .unwrap();
     assert!(changed.rows_affected() > 0, "{statement}");
 }
 
 #[tokio::test]
 async fn one_wrong_unit_anywhere_is_found_and_named() {
     for (table, statement) in [
-        ("transfers", "update transfers set amount_nano = amount_nano + 1 where position = 0"),
-        ("postings", "update postings set amount_nano = amount_nano + 1 where sequence = 1"),
-        ("postings", "update postings set balance_nano = balance_nano + 1 where sequence = 2"),
-        ("postings", "update postings set sequence = 9 where sequence = 2"),
-        ("postings", "update postings set booked_at = booked_at + 1 where sequence = 2"),
-        ("batches", "update batches set balance_nano = balance_nano - 1 where sequence = 2"),
-        ("batches", "update batches set sequence = 9 where sequence = 2"),
-        ("accounts", "update accounts set balance_nano = balance_nano + 1 where kind = 'prepaid'"),
-        ("accounts", "update accounts set posting_count = 9 where kind = 'prepaid'"),
+        (
+            "transfers",
+            "update transfers set amount_nano = amount_nano + 1 where position = 0",
+        ),
+        (
+            "postings",
+            "update postings set amount_nano = amount_nano + 1 where sequence = 1",
+        ),
+        (
+            "postings",
+            "update postings set balance_nano = balance_nano + 1 where sequence = 2",
+        ),
+        (
+            "postings",
+            "update postings set sequence = 9 where sequence = 2",
+        ),
+        (
+            "postings",
+            "update postings set booked_at = booked_at + 1 where sequence = 2",
+        ),
+        (
+            "batches",
+            "update batches set balance_nano = balance_nano - 1 where sequence = 2",
+        ),
+        (
+            "batches",
+            "update batches set sequence = 9 where sequence = 2",
+        ),
+        (
+            "accounts",
+            "update accounts set balance_nano = balance_nano + 1 where kind = 'prepaid'",
+        ),
+        (
+            "accounts",
+            "update accounts set posting_count = 9 where kind = 'prepaid'",
+        ),
         ("books", "update books set balance_nano = balance_nano + 1"),
         ("books", "update books set batch_count = 9"),
     ] {
@@ -34,7 +69,10 @@ async fn one_wrong_unit_anywhere_is_found_and_named() {
         world.top_up("2", 10, 1).await;
         tamper(&mut world, table, statement).await;
         let proof = prove_in(&mut world.connection).await.unwrap();
-        assert!(proof.checks.iter().any(|check| !check.holds()), "not found: {statement}");
+        assert!(
+            proof.checks.iter().any(|check| !check.holds()),
+            "not found: {statement}"
+        );
         world.connection.close().await.unwrap();
         world.database.remove().await;
     }

@@ -55,8 +55,15 @@ impl Model {
 
 #[test]
 fn random_histories_end_where_the_model_does() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let mut runner = TestRunner::new(Config { cases: 100, failure_persistence: None, ..Config::default() });
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut runner = TestRunner::new(Config {
+        cases: 100,
+        failure_persistence: None,
+        ..Config::default()
+    });
     // One database for all histories, an organization for each.
     let world = std::cell::RefCell::new(runtime.block_on(World::new()));
     runner
@@ -67,12 +74,18 @@ fn random_histories_end_where_the_model_does() {
                 let mut model = Model::default();
                 for (seconds, act) in (0..).zip(&acts) {
                     let (source, transfer) = transfer(organization, act);
-                    let batch = batch(&format!("{organization}{source}"), vec![transfer], at(seconds));
+                    let batch = batch(
+                        &format!("{organization}{source}"),
+                        vec![transfer],
+                        at(seconds),
+                    );
                     let posted = world.post_to(organization, &batch).await;
                     prop_assert_eq!(posted.is_ok(), model.apply(act), "{:?}: {:?}", act, posted);
                 }
-                let balances =
-                    (world.balance(&prepaid(organization)).await, world.balance(&owed(organization)).await);
+                let balances = (
+                    world.balance(&prepaid(organization)).await,
+                    world.balance(&owed(organization)).await,
+                );
                 prop_assert_eq!(balances, (model.prepaid, model.owed));
                 Ok(())
             })
@@ -83,14 +96,17 @@ fn random_histories_end_where_the_model_does() {
 
 fn transfer(organization: OrganizationId, act: &Act) -> (u8, Transfer) {
     match *act {
-        Act::TopUp { source, amount } => {
-            (source, Transfer::new(CLEARING, prepaid(organization), nanos(amount)))
-        }
-        Act::Spend { source, amount } => {
-            (source, Transfer::new(prepaid(organization), REVENUE, nanos(amount)))
-        }
-        Act::Owe { source, amount } => {
-            (source, Transfer::new(owed(organization), REVENUE, nanos(amount)))
-        }
+        Act::TopUp { source, amount } => (
+            source,
+            Transfer::new(CLEARING, prepaid(organization), nanos(amount)),
+        ),
+        Act::Spend { source, amount } => (
+            source,
+            Transfer::new(prepaid(organization), REVENUE, nanos(amount)),
+        ),
+        Act::Owe { source, amount } => (
+            source,
+            Transfer::new(owed(organization), REVENUE, nanos(amount)),
+        ),
     }
 }

@@ -141,7 +141,10 @@ impl Cents {
     /// # Errors
     /// When the amount does not fit the ledger (above $9.2 billion).
     pub fn money(self) -> Result<Money, MoneyError> {
-        self.0.checked_mul(NANOS_A_CENT).map(Money).ok_or(MoneyError)
+        self.0
+            .checked_mul(NANOS_A_CENT)
+            .map(Money)
+            .ok_or(MoneyError)
     }
 
     /// The exact amount in dollars.
@@ -177,7 +180,10 @@ impl FromStr for Cents {
             return Err(ParseCentsError::FractionOfACent);
         }
         let cents: String = fraction.chars().chain("00".chars()).take(2).collect();
-        format!("{whole}{cents}").parse().map(Self).map_err(|_| ParseCentsError::NotAnAmount)
+        format!("{whole}{cents}")
+            .parse()
+            .map(Self)
+            .map_err(|_| ParseCentsError::NotAnAmount)
     }
 }
 
@@ -188,7 +194,11 @@ fn without_separators(whole: &str) -> Result<String, ParseCentsError> {
     let rest: Vec<&str> = groups.collect();
     let well_formed = rest.iter().all(|group| group.len() == 3)
         && (rest.is_empty() || (1..=3).contains(&first.len()));
-    if well_formed { Ok(whole.replace(',', "")) } else { Err(ParseCentsError::NotAnAmount) }
+    if well_formed {
+        Ok(whole.replace(',', ""))
+    } else {
+        Err(ParseCentsError::NotAnAmount)
+    }
 }
 
 impl fmt::Display for Cents {

@@ -38,7 +38,11 @@ impl Dollars {
     #[must_use]
     pub fn exact(self) -> String {
         let exact = self.0.normalize();
-        if exact.scale() < 2 { format!("{exact:.2}") } else { exact.to_string() }
+        if exact.scale() < 2 {
+            format!("{exact:.2}")
+        } else {
+            exact.to_string()
+        }
     }
 
     /// Every digit behind its sign and `$`: `−$0.0000432`, `$25.00`.
@@ -51,7 +55,11 @@ impl Dollars {
     /// As [`fmt::Display`], with `+` before what is above zero: `+$5.00`.
     #[must_use]
     pub fn signed(self) -> String {
-        if self.0 > Decimal::ZERO { format!("+{self}") } else { self.to_string() }
+        if self.0 > Decimal::ZERO {
+            format!("+{self}")
+        } else {
+            self.to_string()
+        }
     }
 
     /// For a balance: rounded down, so that it never shows more than there is.
@@ -64,7 +72,10 @@ impl Dollars {
     #[must_use]
     pub fn has_hidden_digits(self) -> bool {
         self.rounded_down() != self.exact_label()
-            && self.0 != self.0.round_dp(if self.0.abs() >= Decimal::ONE { 2 } else { 4 })
+            && self.0
+                != self
+                    .0
+                    .round_dp(if self.0.abs() >= Decimal::ONE { 2 } else { 4 })
     }
 
     fn written(self, rounding: RoundingStrategy) -> String {
@@ -78,7 +89,11 @@ impl Dollars {
             two_significant(magnitude)
         };
         let rounded = amount.round_dp_with_strategy(places, rounding);
-        let sign = if rounded.is_sign_negative() && !rounded.is_zero() { "-" } else { "" };
+        let sign = if rounded.is_sign_negative() && !rounded.is_zero() {
+            "-"
+        } else {
+            ""
+        };
         let digits = format!("{:.1$}", rounded.abs(), places as usize);
         format!("{sign}${}", grouped(&digits))
     }
@@ -103,7 +118,11 @@ fn grouped(digits: &str) -> String {
         }
         written.push(digit);
     }
-    if fraction.is_empty() { written } else { format!("{written}.{fraction}") }
+    if fraction.is_empty() {
+        written
+    } else {
+        format!("{written}.{fraction}")
+    }
 }
 
 impl fmt::Display for Dollars {
