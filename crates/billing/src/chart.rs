@@ -1,0 +1,92 @@
+//! The chart of accounts: which there are, on which side they grow, and their limits.
+
+use ledger::{AccountId, Connection, Normal};
+use types::balance::Balance;
+use types::ids::OrganizationId;
+use types::money::Money;
+use types::time::Timestamp;
+
+use crate::{Core, OpenError, StoreError};
+
+/// What an organization has bought and not used.
+pub(crate) const fn prepaid(organization: OrganizationId) -> AccountId {
+    AccountId::of(organization, "prepaid")
+}
+
+/// What it was given and has not used.
+pub(crate) const fn promotional(organization: OrganizationId) -> AccountId {
+    AccountId::of(organization, "promotional")
+}
+
+/// What it used beyond that.
+pub(crate) const fn owed(organization: OrganizationId) -> AccountId {
+    AccountId::of(organization, "owed")
+}
+
+/// What is set aside for requests that run.
+pub(crate) const fn held(organization: OrganizationId) -> AccountId {
+    AccountId::of(organization, "held")
+}
+
+/// Money on its way from the gateway to the bank.
+pub(crate) const GATEWAY_CLEARING: AccountId = AccountId::platform("gateway_clearing");
+/// What requests earned.
+pub(crate) const USAGE_REVENUE: AccountId = AccountId::platform("usage_revenue");
+/// What the gateway kept.
+pub(crate) const GATEWAY_FEES: AccountId = AccountId::platform("gateway_fees");
+
+const PLATFORM: [(AccountId, Normal); 7] = [
+    (GATEWAY_CLEARING, Normal::Debit),
+    (USAGE_REVENUE, Normal::Credit),
+    (GATEWAY_FEES, Normal::Debit),
+    (AccountId::platform("promotion_expense"), Normal::Debit),
+    (AccountId::platform("expired_credit"), Normal::Credit),
+    (AccountId::platform("disputes"), Normal::Debit),
+    (AccountId::platform("tax_payable"), Normal::Credit),
+];
+
+pub(crate) async fn open_platform_accounts(core: &Core) -> Result<(), OpenError> {
+    let accounts = PLATFORM.map(|(account, normal)| (account, normal, None));
+    let opened = async {
+        let mut tx = core.db.begin().await?;
+        ledger::open_accounts_in(&mut tx, &accounts, core.now()).await?;
+        tx.commit().await?;
+        Ok(())
+    };
+    opened.await.map_err(OpenError::Accounts)
+}
+
+/// Opens an organization's books and accounts. None of them may fall below zero: what credit does
+/// not cover is owed.
+pub(crate) async fn open_organization_in(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let accounts = [
+        (prepaid(organization), Normal::Credit, Some(Money::ZERO)),
+        (promotional(organization), Normal::Credit, Some(Money::ZERO)),
+        (held(organization), Normal::Credit, Some(Money::ZERO)),
+        (owed(organization), Normal::Debit, Some(Money::ZERO)),
+    ];
+    ledger::open_books_in(connection, organization, now).await?;
+    Ok(ledger::open_accounts_in(connection, &accounts, now).await?)
+}
+
+/// An organization's balance as one consistent reading.
+pub(crate) async fn balance_in(
+    connection: &mut Connection,
+    organization: OrganizationId,
+) -> Result<Balance, StoreError> {
+    let mut balance = Balance::default();
+    for (kind, amount) in ledger::balances_in(connection, organization).await? {
+        match kind.as_str() {
+            "prepaid" => balance.prepaid = amount,
+            "promotional" => balance.promotional = amount,
+            "held" => balance.held = amount,
+            "owed" => balance.owed = amount,
+            _ => return Err(StoreError::Inconsistent(format!("account kind `{kind}`"))),
+        }
+    }
+    Ok(balance)
+}

@@ -1,0 +1,207 @@
+//! The database: SQLite or PostgreSQL behind one kind of connection, and the two differences
+//! between them that a transaction's beginning hides.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
+use sqlx::migrate::Migrator;
+use sqlx::{Any, AnyPool, Executor, Row, Transaction};
+use types::time::Timestamp;
+
+use crate::StoreError;
+
+static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
+
+/// Connections to PostgreSQL of one process.
+const POSTGRES_CONNECTIONS: u32 = 16;
+/// Readers of SQLite; its one writer has a connection of its own.
+const SQLITE_READERS: u32 = 8;
+/// How long a caller waits for a connection before it is told that the database is busy.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why an instance cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("the database URL is not usable: it starts with sqlite:// or postgres://")]
+    Url,
+    #[error("the database cannot be reached: {0}")]
+    Connect(#[source] sqlx::Error),
+    #[error("the database's tables cannot be brought up to date: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    #[error("the platform's accounts cannot be opened: {0}")]
+    Accounts(#[source] StoreError),
+    #[error("the gateway's settings are not usable: {0}")]
+    Gateway(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Pools of connections. On SQLite writers queue for the one writing connection, first come first
+/// served, instead of polling the file's lock.
+#[derive(Debug, Clone)]
+pub(crate) struct Db {
+    engine: Engine,
+    writers: AnyPool,
+    readers: AnyPool,
+}
+
+impl Db {
+    pub(crate) async fn connect(url: &str) -> Result<Self, OpenError> {
+        sqlx::any::install_default_drivers();
+        let options = AnyConnectOptions::from_str(url).map_err(|_| OpenError::Url)?;
+        if url.starts_with("sqlite:") {
+            let writers = sqlite_pool(1).connect_with(options.clone()).await;
+            let writers = writers.map_err(OpenError::Connect)?;
+            let readers = sqlite_pool(SQLITE_READERS).connect_with(options).await;
+            let readers = readers.map_err(OpenError::Connect)?;
+            Ok(Self {
+                engine: Engine::Sqlite,
+                writers,
+                readers,
+            })
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let pool = AnyPoolOptions::new()
+                .max_connections(POSTGRES_CONNECTIONS)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .connect_with(options)
+                .await
+                .map_err(OpenError::Connect)?;
+            Ok(Self {
+                engine: Engine::Postgres,
+                writers: pool.clone(),
+                readers: pool,
+            })
+        } else {
+            Err(OpenError::Url)
+        }
+    }
+
+    const fn migrator(&self) -> &'static Migrator {
+        match self.engine {
+            Engine::Sqlite => &SQLITE,
+            Engine::Postgres => &POSTGRES,
+        }
+    }
+
+    pub(crate) async fn migrate(&self) -> Result<(), OpenError> {
+        Ok(self.migrator().run(&self.writers).await?)
+    }
+
+    pub(crate) async fn is_ready(&self) -> bool {
+        let newest = self
+            .migrator()
+            .iter()
+            .map(|migration| migration.version)
+            .max();
+        let applied: Result<i64, _> =
+            sqlx::query_scalar("select max(version) from _sqlx_migrations where success")
+                .fetch_one(&self.readers)
+                .await;
+        applied.is_ok_and(|applied| Some(applied) == newest)
+    }
+
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
+        self.writers.close().await;
+    }
+
+    /// Begins a transaction that will write.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        Ok(match self.engine {
+            Engine::Sqlite => self.writers.begin_with("begin immediate").await?,
+            Engine::Postgres => self.writers.begin().await?,
+        })
+    }
+
+    /// Begins a transaction that sees one state throughout and writes nothing.
+    pub(crate) async fn begin_read(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        Ok(match self.engine {
+            Engine::Sqlite => self.readers.begin().await?,
+            Engine::Postgres => {
+                self.readers
+                    .begin_with("begin isolation level repeatable read, read only")
+                    .await?
+            }
+        })
+    }
+
+    /// For a single read.
+    pub(crate) const fn readers(&self) -> &AnyPool {
+        &self.readers
+    }
+
+    /// For a single write that needs no other.
+    pub(crate) const fn writers(&self) -> &AnyPool {
+        &self.writers
+    }
+}
+
+fn sqlite_pool(connections: u32) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                // Durable at commit, readers beside the writer, and a wait for another process.
+                connection
+                    .execute(
+                        "pragma busy_timeout = 10000; pragma journal_mode = wal;
+                         pragma synchronous = full; pragma foreign_keys = on;",
+                    )
+                    .await?;
+                Ok(())
+            })
+        })
+}
+
+/// Microseconds since 1970, as times are stored.
+pub(crate) fn micros(at: Timestamp) -> i64 {
+    at.timestamp_micros()
+}
+
+pub(crate) fn time(row: &AnyRow, column: &str) -> Result<Timestamp, StoreError> {
+    time_from(row.try_get(column)?)
+}
+
+pub(crate) fn optional_time(row: &AnyRow, column: &str) -> Result<Option<Timestamp>, StoreError> {
+    row.try_get::<Option<i64>, _>(column)?
+        .map(time_from)
+        .transpose()
+}
+
+pub(crate) fn time_from(micros: i64) -> Result<Timestamp, StoreError> {
+    DateTime::<Utc>::from_timestamp_micros(micros)
+        .ok_or_else(|| StoreError::Inconsistent(format!("{micros} is not a time")))
+}
+
+pub(crate) fn id<T: FromStr>(row: &AnyRow, column: &str) -> Result<T, StoreError> {
+    let text: String = row.try_get(column)?;
+    text.parse()
+        .map_err(|_| StoreError::Inconsistent(format!("{column} `{text}` is not an id")))
+}
+
+/// Exactly one row must have changed.
+pub(crate) fn expect_one(rows: u64, what: &str) -> Result<(), StoreError> {
+    if rows == 1 {
+        Ok(())
+    } else {
+        Err(StoreError::Inconsistent(format!(
+            "{what} changed {rows} rows, not one"
+        )))
+    }
+}
+
+/// `$first, …`: `count` placeholders for a list.
+pub(crate) fn placeholders(first: usize, count: usize) -> String {
+    (first..first + count)
+        .map(|index| format!("${index}"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}

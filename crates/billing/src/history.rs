@@ -1,0 +1,417 @@
+//! Billing history: a projection of what was posted, with the top-ups that did not post among it.
+//!
+//! Three lists, each read by keyset and already in order, are merged: credit that posted (ledger
+//! batches joined to their top-up for its words), top-ups that did not, and usage by day and
+//! project. Newest first; at the same instant by list, then by id.
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+use types::history::{HistoryCursor, HistoryKind, HistoryPage, HistoryRow, HistoryStatus};
+use types::ids::{OrganizationId, TopUpId};
+use types::money::{Cents, Cost, Money};
+use types::time::Timestamp;
+
+use crate::db::{id, micros, time, time_from};
+use crate::payments::method::card;
+use crate::top_up::state::State;
+use crate::top_up::store::read_state;
+use crate::{Core, Problem, ProblemKind, StoreError};
+
+/// The most rows on a page.
+const MOST_ROWS: u32 = 100;
+
+/// Why there is no page.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    #[error("this is not a place in the history; start from its first page")]
+    Cursor,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Problem for HistoryError {
+    fn kind(&self) -> ProblemKind {
+        match self {
+            Self::Cursor => ProblemKind::Invalid,
+            Self::Store(error) => error.kind(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Cursor => "invalid_cursor",
+            Self::Store(error) => error.code(),
+        }
+    }
+
+    fn field(&self) -> Option<String> {
+        match self {
+            Self::Cursor => Some("after".to_owned()),
+            Self::Store(error) => error.field(),
+        }
+    }
+}
+
+/// Which list a row is from, in the order in which they stand at the same instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum List {
+    Credit,
+    Unposted,
+    Usage,
+}
+
+impl List {
+    const ALL: [Self; 3] = [Self::Credit, Self::Unposted, Self::Usage];
+
+    const fn letter(self) -> char {
+        match self {
+            Self::Credit => 'c',
+            Self::Unposted => 'p',
+            Self::Usage => 'u',
+        }
+    }
+}
+
+/// Where a page ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    at: i64,
+    list: List,
+    id: String,
+}
+
+impl Place {
+    /// Before every row: the start of the first page.
+    const fn newest() -> Self {
+        Self {
+            at: i64::MAX,
+            list: List::Credit,
+            id: String::new(),
+        }
+    }
+
+    fn parse(cursor: &HistoryCursor) -> Option<Self> {
+        let mut parts = cursor.0.splitn(3, '.');
+        let at = parts.next()?.parse().ok()?;
+        let letter = parts.next()?;
+        let list = List::ALL
+            .into_iter()
+            .find(|list| letter == list.letter().to_string())?;
+        let id = parts.next()?;
+        let usable = id.len() <= 64
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        time_from(at).ok().filter(|_| usable)?;
+        Some(Self {
+            at,
+            list,
+            id: id.to_owned(),
+        })
+    }
+
+    fn cursor(&self) -> HistoryCursor {
+        HistoryCursor(format!("{}.{}.{}", self.at, self.list.letter(), self.id))
+    }
+
+    /// Which rows of `list` at this very instant come after this place: 1 all, 0 those with a
+    /// lower id, -1 none.
+    fn ties(&self, list: List) -> i64 {
+        match list.cmp(&self.list) {
+            std::cmp::Ordering::Greater => 1,
+            std::cmp::Ordering::Equal => 0,
+            std::cmp::Ordering::Less => -1,
+        }
+    }
+}
+
+/// A row with the place it has in the merged order.
+struct Placed {
+    place: Place,
+    row: HistoryRow,
+}
+
+impl Placed {
+    fn new(list: List, at: Timestamp, id: String, rest: Rest) -> Self {
+        let Rest {
+            kind,
+            amount,
+            status,
+        } = rest;
+        Self {
+            place: Place {
+                at: micros(at),
+                list,
+                id: id.clone(),
+            },
+            row: HistoryRow {
+                id,
+                at,
+                kind,
+                amount,
+                status,
+            },
+        }
+    }
+}
+
+struct Rest {
+    kind: HistoryKind,
+    amount: types::money::Dollars,
+    status: HistoryStatus,
+}
+
+/// See [`crate::Billing::history`].
+#[derive(Clone)]
+pub struct History {
+    core: Arc<Core>,
+}
+
+impl History {
+    pub(crate) const fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    /// At most `limit` rows (1 to 100) after a page's end, newest first.
+    ///
+    /// # Errors
+    /// When the cursor is not one of ours.
+    pub async fn page(
+        &self,
+        organization: OrganizationId,
+        after: Option<&HistoryCursor>,
+        limit: u32,
+    ) -> Result<HistoryPage, HistoryError> {
+        let after = match after {
+            Some(cursor) => Place::parse(cursor).ok_or(HistoryError::Cursor)?,
+            None => Place::newest(),
+        };
+        let limit = limit.clamp(1, MOST_ROWS);
+        let mut tx = self.core.db.begin_read().await?;
+        // One more than asked tells whether there is another page.
+        let most = i64::from(limit) + 1;
+        let mut placed = Vec::new();
+        placed.extend(credit_in(&mut tx, organization, &after, most).await?);
+        placed.extend(unposted_in(&mut tx, organization, &after, most).await?);
+        placed.extend(usage_in(&mut tx, organization, &after, most).await?);
+        drop(tx);
+        // Stable: within a list the database's order stays.
+        placed.sort_by_key(|placed| (std::cmp::Reverse(placed.place.at), placed.place.list));
+        let limit = limit as usize;
+        let more = placed.len() > limit;
+        placed.truncate(limit);
+        let next = placed
+            .last()
+            .filter(|_| more)
+            .map(|last| last.place.cursor());
+        Ok(HistoryPage {
+            rows: placed.into_iter().map(|placed| placed.row).collect(),
+            next,
+        })
+    }
+}
+
+async fn credit_in(
+    connection: &mut ledger::Connection,
+    organization: OrganizationId,
+    after: &Place,
+    most: i64,
+) -> Result<Vec<Placed>, StoreError> {
+    let rows = sqlx::query(
+        "select top_ups.id, batches.booked_at,
+                batches.balance_nano - coalesce(previous.balance_nano, 0) as amount_nano,
+                payments.card_brand as brand, payments.card_last_four as last_four,
+                payments.card_expiry_month as expiry_month,
+                payments.card_expiry_year as expiry_year, payments.card_country as country
+         from batches
+         join top_ups on top_ups.id = substr(batches.source, 7)
+             and top_ups.organization_id = batches.organization_id
+         join payments on payments.top_up_id = top_ups.id
+         left join batches as previous
+             on previous.organization_id = batches.organization_id
+             and previous.sequence = batches.sequence - 1
+         where batches.organization_id = $1 and batches.code = 'top_up'
+             and (batches.booked_at < $2 or (batches.booked_at = $2
+                 and ($3 = 1 or ($3 = 0 and top_ups.id < $4))))
+         order by batches.booked_at desc, top_ups.id desc limit $5",
+    )
+    .bind(organization.to_string())
+    .bind(after.at)
+    .bind(after.ties(List::Credit))
+    .bind(&after.id)
+    .bind(most)
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let amount = Money::from_nanos(row.try_get("amount_nano")?).dollars();
+            let kind = HistoryKind::Credit { card: card(row)? };
+            let top_up: TopUpId = id(row, "id")?;
+            let rest = Rest {
+                kind,
+                amount,
+                status: HistoryStatus::Posted,
+            };
+            Ok(Placed::new(
+                List::Credit,
+                time(row, "booked_at")?,
+                top_up.to_string(),
+                rest,
+            ))
+        })
+        .collect()
+}
+
+async fn unposted_in(
+    connection: &mut ledger::Connection,
+    organization: OrganizationId,
+    after: &Place,
+    most: i64,
+) -> Result<Vec<Placed>, StoreError> {
+    let rows = sqlx::query(
+        "select top_ups.id, top_ups.created_at, top_ups.amount_cents, top_ups.state,
+                top_ups.decline_reason, top_ups.action_url,
+                payment_methods.brand, payment_methods.last_four, payment_methods.expiry_month,
+                payment_methods.expiry_year, payment_methods.country
+         from top_ups
+         left join payment_methods
+             on payment_methods.gateway_method = top_ups.gateway_method
+             and payment_methods.organization_id = top_ups.organization_id
+         where top_ups.organization_id = $1 and top_ups.state <> 'succeeded'
+             and (top_ups.created_at < $2 or (top_ups.created_at = $2
+                 and ($3 = 1 or ($3 = 0 and top_ups.id < $4))))
+         order by top_ups.created_at desc, top_ups.id desc limit $5",
+    )
+    .bind(organization.to_string())
+    .bind(after.at)
+    .bind(after.ties(List::Unposted))
+    .bind(&after.id)
+    .bind(most)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(unposted).collect()
+}
+
+fn unposted(row: &AnyRow) -> Result<Placed, StoreError> {
+    let status = match read_state(row)? {
+        State::Processing => HistoryStatus::Processing,
+        State::RequiresAction { .. } => HistoryStatus::RequiresAction,
+        State::Failed { reason } => HistoryStatus::Failed { reason },
+        State::Canceled => HistoryStatus::Canceled,
+        State::Succeeded => {
+            return Err(StoreError::Inconsistent(
+                "a succeeded top-up is not posted".to_owned(),
+            ));
+        }
+    };
+    let amount = Cents::new(row.try_get("amount_cents")?).dollars();
+    let kind = HistoryKind::Credit { card: card(row)? };
+    let top_up: TopUpId = id(row, "id")?;
+    let rest = Rest {
+        kind,
+        amount,
+        status,
+    };
+    Ok(Placed::new(
+        List::Unposted,
+        time(row, "created_at")?,
+        top_up.to_string(),
+        rest,
+    ))
+}
+
+async fn usage_in(
+    connection: &mut ledger::Connection,
+    organization: OrganizationId,
+    after: &Place,
+    most: i64,
+) -> Result<Vec<Placed>, StoreError> {
+    // A day's rows stand at its last booking, which is on that day: later days cannot follow.
+    let last_day = time_from(after.at).map_or_else(
+        |_| "9999-12-31".to_owned(),
+        |at| at.date_naive().to_string(),
+    );
+    let rows = sqlx::query(
+        "select * from (
+             select usage_days.day, projects.name,
+                    usage_days.day || '_' || usage_days.project_id as id,
+                    cast(sum(usage_days.requests) as bigint) as requests,
+                    cast(sum(usage_days.tokens) as bigint) as tokens,
+                    cast(sum(usage_days.cost_pico) as bigint) as cost_pico,
+                    max(usage_days.last_booked_at) as booked_at
+             from usage_days join projects on projects.id = usage_days.project_id
+             where usage_days.organization_id = $1 and usage_days.day <= $6
+             group by usage_days.day, usage_days.project_id, projects.name) as days
+         where booked_at < $2 or (booked_at = $2 and ($3 = 1 or ($3 = 0 and id < $4)))
+         order by booked_at desc, id desc limit $5",
+    )
+    .bind(organization.to_string())
+    .bind(after.at)
+    .bind(after.ties(List::Usage))
+    .bind(&after.id)
+    .bind(most)
+    .bind(last_day)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(usage).collect()
+}
+
+fn usage(row: &AnyRow) -> Result<Placed, StoreError> {
+    let day: String = row.try_get("day")?;
+    let day: NaiveDate = day
+        .parse()
+        .map_err(|_| StoreError::Inconsistent(format!("usage day `{day}`")))?;
+    let kind = HistoryKind::Usage {
+        day,
+        project: row.try_get("name")?,
+        requests: row.try_get("requests")?,
+        tokens: row.try_get("tokens")?,
+    };
+    let cost = Cost::from_picos(row.try_get("cost_pico")?).dollars();
+    let amount = types::money::Dollars::new(-cost.decimal());
+    let rest = Rest {
+        kind,
+        amount,
+        status: HistoryStatus::Posted,
+    };
+    Ok(Placed::new(
+        List::Usage,
+        time(row, "booked_at")?,
+        row.try_get("id")?,
+        rest,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_survives_its_text_form_and_others_are_refused() {
+        let place = Place {
+            at: 1_763_900_000_000_000,
+            list: List::Usage,
+            id: "2026-11-23_a".into(),
+        };
+        assert_eq!(Place::parse(&place.cursor()), Some(place));
+        for text in [
+            "",
+            "1",
+            "1.c",
+            "x.c.a",
+            "1.z.a",
+            "1.cc.a",
+            "1.c.a'--",
+            "9223372036854775807.c.a",
+        ] {
+            assert_eq!(
+                Place::parse(&HistoryCursor(text.to_owned())),
+                None,
+                "{text}"
+            );
+        }
+    }
+}

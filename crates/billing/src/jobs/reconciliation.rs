@@ -1,0 +1,113 @@
+//! Asking the gateway about payments whose answer was lost.
+//!
+//! | what we know | what is done |
+//! | --- | --- |
+//! | the gateway's intent | read it |
+//! | only our key, younger than the gateway keeps keys | the same charge under the same key |
+//! | only our key, older | look the top-up up at the gateway; if it is not there, it never arrived |
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use types::payment::DeclineReason;
+
+use crate::payments::gateway::{GatewayError, Outcome};
+use crate::payments::method::find_customer;
+use crate::top_up::store::TopUp;
+use crate::top_up::{SettleError, charge, settle, store};
+use crate::{Core, StoreError};
+
+/// The gateway forgets keys after 24 hours; an hour less, so that none is used at the edge.
+const KEY_LIFETIME: TimeDelta = TimeDelta::hours(23);
+/// Payments asked about in one run.
+const MOST_PAYMENTS: u32 = 50;
+const SHORTEST_PAUSE: TimeDelta = TimeDelta::seconds(10);
+const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reconciled {
+    pub asked: usize,
+    pub settled: usize,
+    pub still_pending: usize,
+}
+
+/// See [`crate::Billing::reconciliation`].
+#[derive(Clone)]
+pub struct Reconciliation {
+    core: Arc<Core>,
+}
+
+impl Reconciliation {
+    pub(crate) const fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    /// Asks about each payment whose turn it is. One that cannot be settled now is asked about
+    /// again, ever less often as it grows old.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn settle_pending(&self) -> Result<Reconciled, StoreError> {
+        let now = self.core.now();
+        let due = {
+            let mut connection = self.core.db.readers().acquire().await?;
+            store::due_in(&mut connection, now, MOST_PAYMENTS).await?
+        };
+        let mut done = Reconciled::default();
+        for top_up in due {
+            let pause = ((now - top_up.created_at) / 4).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+            {
+                let mut tx = self.core.db.begin().await?;
+                store::set_ask_at_in(&mut tx, top_up.payment, now + pause).await?;
+                tx.commit().await?;
+            }
+            done.asked += 1;
+            if let Err(error) = self.ask(&top_up).await {
+                tracing::warn!(top_up = %top_up.id, %error, "a payment cannot be settled yet");
+            }
+            let mut connection = self.core.db.readers().acquire().await?;
+            let after = store::get_by_payment_in(&mut connection, top_up.payment).await?;
+            if after.state.payment_state() == "pending" {
+                done.still_pending += 1;
+            } else {
+                done.settled += 1;
+            }
+        }
+        Ok(done)
+    }
+
+    async fn ask(&self, top_up: &TopUp) -> Result<(), AskError> {
+        if let Some(intent) = &top_up.intent {
+            let outcome = self.core.gateway.find_intent(intent).await?;
+            return Ok(settle::settle(&self.core, top_up.payment, &outcome).await?);
+        }
+        let customer = find_customer(&self.core, top_up.organization).await?;
+        let customer = customer.ok_or_else(|| {
+            StoreError::Inconsistent(format!("top-up {} has no customer", top_up.id))
+        })?;
+        if self.core.now() - top_up.created_at < KEY_LIFETIME {
+            return Ok(charge(&self.core, top_up, &customer).await?);
+        }
+        let found = self
+            .core
+            .gateway
+            .find_by_top_up(&customer, top_up.id, top_up.created_at)
+            .await?;
+        let outcome = found.unwrap_or(Outcome::Declined {
+            intent: None,
+            reason: DeclineReason::ProcessingError,
+        });
+        Ok(settle::settle(&self.core, top_up.payment, &outcome).await?)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum AskError {
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    #[error(transparent)]
+    Settle(#[from] SettleError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

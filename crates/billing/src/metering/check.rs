@@ -1,0 +1,151 @@
+//! What an event must be before it is priced.
+
+use chrono::TimeDelta;
+use sha2::{Digest, Sha256};
+use types::time::Timestamp;
+use types::usage::UsageEvent;
+
+/// The longest source, id, model or request id, in bytes.
+pub const MOST_TEXT_BYTES: usize = 200;
+/// The most tokens of one kind in one request: a million times the largest context there is.
+pub const MOST_TOKENS: i64 = 1_000_000_000_000;
+/// How far a sender's clock may be ahead of ours.
+const AHEAD: TimeDelta = TimeDelta::hours(1);
+
+/// What is wrong with one event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EventFault {
+    #[error("{field} must have 1 to {MOST_TEXT_BYTES} bytes and no control characters")]
+    Text { field: &'static str },
+    #[error("{field} must be a whole number from 0 to {MOST_TOKENS}")]
+    Tokens { field: &'static str },
+    #[error("data.cached_input_tokens is a part of data.input_tokens and cannot be more")]
+    CachedAboveInput,
+    #[error("data.status must be an HTTP status from 100 to 599")]
+    Status,
+    #[error("data.latency_ms must be from 0 to 86400000")]
+    Latency,
+    #[error("time is more than an hour ahead")]
+    InTheFuture,
+    #[error("data.model has no rate; load one or check the name")]
+    UnknownModel,
+    #[error("data.model had no rate yet at that time")]
+    NoRateYet,
+    #[error("the cost is larger than can be billed for one request")]
+    CostTooLarge,
+    #[error("data.project_id is not a project of this organization")]
+    UnknownProject,
+    #[error("data.api_key_id is not a key of this organization")]
+    UnknownApiKey,
+}
+
+impl EventFault {
+    /// The field's path in a CloudEvents object.
+    #[must_use]
+    pub const fn field(&self) -> &'static str {
+        match self {
+            Self::Text { field } | Self::Tokens { field } => field,
+            Self::CachedAboveInput => "data.cached_input_tokens",
+            Self::Status => "data.status",
+            Self::Latency => "data.latency_ms",
+            Self::InTheFuture => "time",
+            Self::UnknownModel | Self::NoRateYet => "data.model",
+            Self::CostTooLarge => "data",
+            Self::UnknownProject => "data.project_id",
+            Self::UnknownApiKey => "data.api_key_id",
+        }
+    }
+
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Text { .. }
+            | Self::Tokens { .. }
+            | Self::CachedAboveInput
+            | Self::Status
+            | Self::Latency
+            | Self::InTheFuture
+            | Self::CostTooLarge => "invalid_event",
+            Self::UnknownModel | Self::NoRateYet => "unknown_model",
+            Self::UnknownProject => "unknown_project",
+            Self::UnknownApiKey => "unknown_api_key",
+        }
+    }
+}
+
+/// Checks all that needs no database.
+pub(super) fn event(event: &UsageEvent, now: Timestamp) -> Result<(), EventFault> {
+    let texts = [
+        ("source", Some(&event.source)),
+        ("id", Some(&event.id)),
+        ("data.model", Some(&event.model)),
+        ("data.request_id", event.request_id.as_ref()),
+    ];
+    for (field, text) in texts {
+        if text.is_some_and(|text| !is_usable(text)) {
+            return Err(EventFault::Text { field });
+        }
+    }
+    let tokens = [
+        ("data.input_tokens", event.tokens.input),
+        ("data.cached_input_tokens", event.tokens.cached_input),
+        ("data.output_tokens", event.tokens.output),
+    ];
+    for (field, count) in tokens {
+        if !(0..=MOST_TOKENS).contains(&count) {
+            return Err(EventFault::Tokens { field });
+        }
+    }
+    if event.tokens.cached_input > event.tokens.input {
+        return Err(EventFault::CachedAboveInput);
+    }
+    if event
+        .status
+        .is_some_and(|status| !(100..=599).contains(&status))
+    {
+        return Err(EventFault::Status);
+    }
+    if event
+        .latency_ms
+        .is_some_and(|latency| !(0..=86_400_000).contains(&latency))
+    {
+        return Err(EventFault::Latency);
+    }
+    if event.occurred_at.is_some_and(|at| at > now + AHEAD) {
+        return Err(EventFault::InTheFuture);
+    }
+    Ok(())
+}
+
+fn is_usable(text: &str) -> bool {
+    (1..=MOST_TEXT_BYTES).contains(&text.len()) && !text.chars().any(char::is_control)
+}
+
+/// SHA-256 in hex over everything the sender said. What it left out stays left out, so that a
+/// replay without a time is the same event.
+pub(super) fn content_hash(event: &UsageEvent) -> String {
+    let mut hasher = Sha256::new();
+    let mut part = |text: Option<String>| match text {
+        // Each part carries its length, so that no two contents run together to the same bytes.
+        Some(text) => {
+            hasher.update((text.len() as u64 + 1).to_be_bytes());
+            hasher.update(text.as_bytes());
+        }
+        None => hasher.update(0_u64.to_be_bytes()),
+    };
+    part(
+        event
+            .occurred_at
+            .map(|at| at.timestamp_micros().to_string()),
+    );
+    part(Some(event.model.clone()));
+    part(Some(event.tokens.input.to_string()));
+    part(Some(event.tokens.cached_input.to_string()));
+    part(Some(event.tokens.output.to_string()));
+    part(event.status.map(|status| status.to_string()));
+    part(event.latency_ms.map(|latency| latency.to_string()));
+    part(event.project.map(|project| project.to_string()));
+    part(event.api_key.map(|api_key| api_key.to_string()));
+    part(event.request_id.clone());
+    hex::encode(hasher.finalize())
+}

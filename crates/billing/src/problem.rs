@@ -1,0 +1,65 @@
+//! What every error of the domain can say of itself, so that pages and the API present all of them
+//! in one way.
+
+use std::time::Duration;
+
+use ledger::LedgerError;
+use types::money::MoneyError;
+
+/// How an error is to be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// The caller can mend what it sent.
+    Invalid,
+    NotFound,
+    /// It was said before with other content.
+    Conflict,
+    /// The role does not permit it.
+    NotAllowed,
+    Throttled {
+        retry_after: Duration,
+    },
+    /// It may or may not have happened: repeat with the same id.
+    Unknown,
+    /// One of our own rules does not hold, or the database failed: an alarm.
+    Broken,
+}
+
+/// An error that knows how to be answered. Its text is a clause that a user could read, except
+/// for [`ProblemKind::Broken`], which is for the log alone.
+pub trait Problem: std::error::Error + Send + Sync {
+    fn kind(&self) -> ProblemKind;
+
+    /// A stable word for machines, such as `below_minimum`.
+    fn code(&self) -> &'static str;
+
+    /// The field that it is about.
+    fn field(&self) -> Option<String> {
+        None
+    }
+}
+
+/// The database could not be read or written, or holds a row that cannot be.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the database did not answer: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("posting was refused: {0}")]
+    Post(#[from] ledger::PostError),
+    #[error("an inconsistent row: {0}")]
+    Inconsistent(String),
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+}
+
+impl Problem for StoreError {
+    fn kind(&self) -> ProblemKind {
+        ProblemKind::Broken
+    }
+
+    fn code(&self) -> &'static str {
+        "internal"
+    }
+}

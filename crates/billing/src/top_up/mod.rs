@@ -1,0 +1,290 @@
+//! Adding credit by card: a person's act, our record of the money, and one charge at the gateway.
+//!
+//! Owns the states and the one function that makes a payment money (`settle`). Does not own how a
+//! gateway is spoken to, nor the accounts.
+//!
+//! | step | what is durable | what may be lost |
+//! | --- | --- | --- |
+//! | 1. `start` commits | top-up `processing`, payment `pending` with its key | the click |
+//! | 2. the gateway is asked | whatever it did under the key | its answer |
+//! | 3. `settle` commits | state, ledger batch and saved card together | the reply to the browser |
+//!
+//! Whatever is lost, reconciliation or a notification finds the payment pending and asks again
+//! under the same key.
+
+pub(crate) mod settle;
+pub(crate) mod state;
+pub(crate) mod store;
+
+use std::sync::Arc;
+
+use types::ids::TopUpId;
+use types::money::Cents;
+use types::payment::{PaymentField, TokenizerView};
+use types::tenancy::Viewer;
+use types::top_up::{AmountError, PayWith, TopUpLimits, TopUpState, TopUpView};
+
+pub use settle::SettleError;
+
+use crate::payments::gateway::{ChargeRequest, GatewayCustomer, GatewayMethod, Presence};
+use crate::payments::method::{self, PaymentMethodError};
+use crate::{Core, Problem, ProblemKind, StoreError};
+use store::TopUp;
+
+/// What a person asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartTopUp {
+    /// Made by the browser at the first click, the same for every repeat of it.
+    pub id: TopUpId,
+    pub amount: Cents,
+    pub pay_with: PayWith,
+}
+
+/// Why a top-up was not started. Nothing was charged.
+#[derive(Debug, thiserror::Error)]
+pub enum TopUpError {
+    #[error("your role does not permit adding credit; ask an owner or billing admin")]
+    NotAllowed,
+    #[error(transparent)]
+    Amount(#[from] AmountError),
+    #[error("this payment method is no longer saved; choose another")]
+    PaymentMethodNotFound,
+    #[error("the card could not be read; enter it again")]
+    Token,
+    #[error("this payment was already started with another amount or card; reload the page")]
+    IdReused,
+    #[error("the payment processor did not answer and nothing was charged; try again in a moment")]
+    GatewaySilent,
+    #[error(transparent)]
+    Settle(#[from] SettleError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for TopUpError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<PaymentMethodError> for TopUpError {
+    fn from(error: PaymentMethodError) -> Self {
+        match error {
+            PaymentMethodError::NotAllowed => Self::NotAllowed,
+            PaymentMethodError::NotFound => Self::PaymentMethodNotFound,
+            PaymentMethodError::Token
+            | PaymentMethodError::Declined { .. }
+            | PaymentMethodError::TooMany => Self::Token,
+            PaymentMethodError::Gateway(_) => Self::GatewaySilent,
+            PaymentMethodError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl Problem for TopUpError {
+    fn kind(&self) -> ProblemKind {
+        match self {
+            Self::NotAllowed => ProblemKind::NotAllowed,
+            Self::Amount(_) | Self::Token => ProblemKind::Invalid,
+            Self::PaymentMethodNotFound => ProblemKind::NotFound,
+            Self::IdReused => ProblemKind::Conflict,
+            Self::GatewaySilent => ProblemKind::Unknown,
+            Self::Settle(error) => error.kind(),
+            Self::Store(error) => error.kind(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotAllowed => "not_allowed",
+            Self::Amount(AmountError::BelowMinimum { .. }) => "below_minimum",
+            Self::Amount(AmountError::AboveMaximum { .. }) => "above_maximum",
+            Self::PaymentMethodNotFound => "payment_method_not_found",
+            Self::Token => "invalid_token",
+            Self::IdReused => "id_reused",
+            Self::GatewaySilent => "gateway_silent",
+            Self::Settle(error) => error.code(),
+            Self::Store(error) => error.code(),
+        }
+    }
+
+    fn field(&self) -> Option<String> {
+        match self {
+            Self::Amount(error) => Some(error.field().as_str().to_owned()),
+            Self::PaymentMethodNotFound => Some(PaymentField::PaymentMethod.as_str().to_owned()),
+            Self::Token => Some(PaymentField::CardNumber.as_str().to_owned()),
+            Self::NotAllowed | Self::IdReused | Self::GatewaySilent => None,
+            Self::Settle(error) => error.field(),
+            Self::Store(error) => error.field(),
+        }
+    }
+}
+
+/// See [`crate::Billing::top_ups`].
+#[derive(Clone)]
+pub struct TopUps {
+    core: Arc<Core>,
+}
+
+impl TopUps {
+    pub(crate) const fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    #[must_use]
+    pub fn limits(&self) -> TopUpLimits {
+        self.core.settings.top_up_limits
+    }
+
+    /// What the browser needs to hand a card to the gateway.
+    #[must_use]
+    pub fn tokenizer(&self) -> TokenizerView {
+        self.core.settings.gateway.tokenizer.clone()
+    }
+
+    /// Starts a top-up and asks the gateway for the money. The same request again is the same
+    /// top-up: it is charged once, whatever was lost in between.
+    ///
+    /// # Errors
+    /// When nothing was started. Once it is, whatever the gateway says or does not say is a
+    /// state of the top-up and not an error.
+    pub async fn start(
+        &self,
+        viewer: &Viewer,
+        request: StartTopUp,
+    ) -> Result<TopUpView, TopUpError> {
+        if !viewer.role.may_change_money() {
+            return Err(TopUpError::NotAllowed);
+        }
+        self.limits().check(request.amount)?;
+        let (token, save_card) = self.resolve(viewer, &request.pay_with).await?;
+        let customer = method::ensure_customer(&self.core, viewer).await?;
+        let mut tx = self.core.db.begin().await?;
+        let started = store::insert_in(
+            &mut tx,
+            viewer,
+            &store::NewTopUp {
+                id: request.id,
+                amount: request.amount,
+                token,
+                save_card,
+            },
+            self.core.now(),
+        )
+        .await?;
+        tx.commit().await?;
+        match started {
+            store::Inserted::OtherContent => Err(TopUpError::IdReused),
+            store::Inserted::Existed => self.require(viewer, request.id).await,
+            store::Inserted::New(top_up) => {
+                let core = Arc::clone(&self.core);
+                // In a task of its own: a browser that goes away does not stop it half-way.
+                let charged =
+                    tokio::spawn(async move { charge(&core, &top_up, &customer).await }).await;
+                charged.map_err(|error| {
+                    StoreError::Inconsistent(format!("a charge's task ended: {error}"))
+                })??;
+                self.require(viewer, request.id).await
+            }
+        }
+    }
+
+    /// How a top-up stands. While it is open the gateway is asked, so that whoever waits for the
+    /// answer gets it as soon as there is one.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find(
+        &self,
+        viewer: &Viewer,
+        id: TopUpId,
+    ) -> Result<Option<TopUpView>, TopUpError> {
+        let found = self.read(viewer, id).await?;
+        let Some((top_up, view)) = found else {
+            return Ok(None);
+        };
+        let is_open = matches!(
+            view.state,
+            TopUpState::Processing | TopUpState::RequiresAction { .. }
+        );
+        let (true, Some(intent)) = (is_open, &top_up.intent) else {
+            return Ok(Some(view));
+        };
+        match self.core.gateway.find_intent(intent).await {
+            Ok(outcome) => {
+                settle::settle(&self.core, top_up.payment, &outcome).await?;
+                Ok(self.read(viewer, id).await?.map(|(_, view)| view))
+            }
+            Err(error) => {
+                tracing::info!(top_up = %id, %error, "the gateway does not say how a top-up stands");
+                Ok(Some(view))
+            }
+        }
+    }
+
+    async fn resolve(
+        &self,
+        viewer: &Viewer,
+        pay_with: &PayWith,
+    ) -> Result<(GatewayMethod, bool), TopUpError> {
+        match pay_with {
+            PayWith::NewCard(token) => Ok((token.parse().map_err(|_| TopUpError::Token)?, true)),
+            PayWith::Saved(id) => {
+                let mut connection = self.core.db.readers().acquire().await?;
+                let token =
+                    method::find_token_in(&mut connection, viewer.organization, *id).await?;
+                Ok((token.ok_or(TopUpError::PaymentMethodNotFound)?, false))
+            }
+        }
+    }
+
+    async fn require(&self, viewer: &Viewer, id: TopUpId) -> Result<TopUpView, TopUpError> {
+        let found = self.read(viewer, id).await?.map(|(_, view)| view);
+        found.ok_or_else(|| {
+            StoreError::Inconsistent(format!("top-up {id} is not there after it was started"))
+                .into()
+        })
+    }
+
+    async fn read(
+        &self,
+        viewer: &Viewer,
+        id: TopUpId,
+    ) -> Result<Option<(TopUp, TopUpView)>, StoreError> {
+        let mut tx = self.core.db.begin_read().await?;
+        let Some(top_up) = store::find_in(&mut tx, viewer.organization, id).await? else {
+            return Ok(None);
+        };
+        let balance = crate::chart::balance_in(&mut tx, viewer.organization)
+            .await?
+            .posted()?;
+        let view = top_up.view(balance);
+        Ok(Some((top_up, view)))
+    }
+}
+
+/// Asks the gateway for the money and settles what it says. Silence leaves the payment pending.
+pub(crate) async fn charge(
+    core: &Core,
+    top_up: &TopUp,
+    customer: &GatewayCustomer,
+) -> Result<(), SettleError> {
+    let request = ChargeRequest {
+        key: top_up.payment.to_string(),
+        customer: customer.clone(),
+        payment_method: top_up.token.clone(),
+        amount: top_up.amount,
+        top_up: top_up.id,
+        organization: top_up.organization,
+        save_card: top_up.save_card,
+        presence: Presence::OnSession,
+        return_url: core.settings.gateway.return_url.clone(),
+    };
+    match core.gateway.charge(&request).await {
+        Ok(outcome) => settle::settle(core, top_up.payment, &outcome).await,
+        Err(error) => {
+            tracing::warn!(top_up = %top_up.id, %error, "a charge's outcome is unknown");
+            Ok(())
+        }
+    }
+}

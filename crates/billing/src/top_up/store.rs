@@ -1,0 +1,331 @@
+//! Top-ups and their payments in the database.
+
+use chrono::TimeDelta;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+use types::ids::{OrganizationId, PaymentId, TopUpId};
+use types::money::{Cents, Money};
+use types::payment::{Card, DeclineReason};
+use types::tenancy::Viewer;
+use types::time::Timestamp;
+use types::top_up::{TopUpState, TopUpView};
+
+use super::state::State;
+use crate::StoreError;
+use crate::db::{expect_one, id, micros, time};
+use crate::payments::gateway::{GatewayIntent, GatewayMethod, Settled};
+use crate::payments::method::{card, parse_token};
+
+/// How long a charge may take before reconciliation asks about it for the first time.
+const FIRST_ASK: TimeDelta = TimeDelta::seconds(10);
+
+/// A top-up with its payment.
+#[derive(Debug, Clone)]
+pub(crate) struct TopUp {
+    pub(crate) id: TopUpId,
+    pub(crate) organization: OrganizationId,
+    pub(crate) payment: PaymentId,
+    pub(crate) amount: Cents,
+    pub(crate) token: GatewayMethod,
+    pub(crate) save_card: bool,
+    pub(crate) state: State,
+    pub(crate) intent: Option<GatewayIntent>,
+    card: Option<Card>,
+    pub(crate) created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl TopUp {
+    pub(crate) fn view(&self, balance: Money) -> TopUpView {
+        let state = match &self.state {
+            State::Processing => TopUpState::Processing,
+            State::RequiresAction { url } => TopUpState::RequiresAction { url: url.clone() },
+            State::Succeeded => TopUpState::Succeeded {
+                settled_at: self.updated_at,
+            },
+            State::Failed { reason } => TopUpState::Failed { reason: *reason },
+            State::Canceled => TopUpState::Canceled,
+        };
+        TopUpView {
+            id: self.id,
+            amount: self.amount,
+            state,
+            card: self.card.clone(),
+            created_at: self.created_at,
+            balance,
+        }
+    }
+}
+
+/// What is stored before the gateway is asked.
+pub(crate) struct NewTopUp {
+    pub(crate) id: TopUpId,
+    pub(crate) amount: Cents,
+    pub(crate) token: GatewayMethod,
+    pub(crate) save_card: bool,
+}
+
+pub(crate) enum Inserted {
+    New(TopUp),
+    /// The same request was stored before.
+    Existed,
+    /// The id was used for another request.
+    OtherContent,
+}
+
+/// Stores a top-up and its payment, unless the id is taken.
+pub(crate) async fn insert_in(
+    connection: &mut ledger::Connection,
+    viewer: &Viewer,
+    new: &NewTopUp,
+    now: Timestamp,
+) -> Result<Inserted, StoreError> {
+    let inserted = sqlx::query(
+        "insert into top_ups
+             (id, organization_id, requested_by, amount_cents, gateway_method, save_card, state,
+              created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, 'processing', $7, $7)
+         on conflict (id) do nothing",
+    )
+    .bind(new.id.to_string())
+    .bind(viewer.organization.to_string())
+    .bind(viewer.user.to_string())
+    .bind(new.amount.get())
+    .bind(new.token.as_str())
+    .bind(i64::from(new.save_card))
+    .bind(micros(now))
+    .execute(&mut *connection)
+    .await?;
+    if inserted.rows_affected() == 0 {
+        let found = find_in(connection, viewer.organization, new.id).await?;
+        let same =
+            found.is_some_and(|found| found.amount == new.amount && found.token == new.token);
+        return Ok(if same {
+            Inserted::Existed
+        } else {
+            Inserted::OtherContent
+        });
+    }
+    let payment = PaymentId::generate();
+    sqlx::query(
+        "insert into payments
+             (id, organization_id, top_up_id, amount_cents, state, ask_at, created_at, updated_at)
+         values ($1, $2, $3, $4, 'pending', $5, $6, $6)",
+    )
+    .bind(payment.to_string())
+    .bind(viewer.organization.to_string())
+    .bind(new.id.to_string())
+    .bind(new.amount.get())
+    .bind(micros(now + FIRST_ASK))
+    .bind(micros(now))
+    .execute(&mut *connection)
+    .await?;
+    Ok(Inserted::New(get_by_payment_in(connection, payment).await?))
+}
+
+const SELECT: &str = "select top_ups.id, top_ups.organization_id, top_ups.amount_cents,
+        top_ups.gateway_method, top_ups.save_card, top_ups.state, top_ups.decline_reason,
+        top_ups.action_url, top_ups.created_at, top_ups.updated_at,
+        payments.id as payment_id, payments.gateway_intent,
+        coalesce(payments.card_brand, payment_methods.brand) as brand,
+        coalesce(payments.card_last_four, payment_methods.last_four) as last_four,
+        coalesce(payments.card_expiry_month, payment_methods.expiry_month) as expiry_month,
+        coalesce(payments.card_expiry_year, payment_methods.expiry_year) as expiry_year,
+        coalesce(payments.card_country, payment_methods.country) as country
+    from top_ups
+    join payments on payments.top_up_id = top_ups.id
+    left join payment_methods
+        on payment_methods.gateway_method = top_ups.gateway_method
+        and payment_methods.organization_id = top_ups.organization_id";
+
+pub(crate) async fn find_in(
+    connection: &mut ledger::Connection,
+    organization: OrganizationId,
+    top_up: TopUpId,
+) -> Result<Option<TopUp>, StoreError> {
+    let query = format!("{SELECT} where top_ups.id = $1 and top_ups.organization_id = $2");
+    let row = sqlx::query(sqlx::AssertSqlSafe(query))
+        .bind(top_up.to_string())
+        .bind(organization.to_string())
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+pub(crate) async fn get_by_payment_in(
+    connection: &mut ledger::Connection,
+    payment: PaymentId,
+) -> Result<TopUp, StoreError> {
+    let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "{SELECT} where payments.id = $1"
+    )))
+    .bind(payment.to_string())
+    .fetch_one(connection)
+    .await?;
+    read(&row)
+}
+
+pub(crate) async fn payment_organization_in(
+    connection: &mut ledger::Connection,
+    payment: PaymentId,
+) -> Result<OrganizationId, StoreError> {
+    let row = sqlx::query("select organization_id from payments where id = $1")
+        .bind(payment.to_string())
+        .fetch_one(connection)
+        .await?;
+    id(&row, "organization_id")
+}
+
+/// The payment that a gateway's notification is about: by its intent, or, when the charge's answer
+/// was lost before the intent was known, by the top-up that the intent names.
+pub(crate) async fn find_payment_in(
+    connection: &mut ledger::Connection,
+    intent: &GatewayIntent,
+    top_up: Option<TopUpId>,
+) -> Result<Option<PaymentId>, StoreError> {
+    let row = sqlx::query(
+        "select id from payments
+         where gateway_intent = $1 or (gateway_intent is null and top_up_id = $2)",
+    )
+    .bind(intent.as_str())
+    .bind(top_up.map(|top_up| top_up.to_string()))
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| id(&row, "id")).transpose()
+}
+
+/// Payments whose turn it is to be asked about, longest waiting first.
+pub(crate) async fn due_in(
+    connection: &mut ledger::Connection,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<TopUp>, StoreError> {
+    let query = format!(
+        "{SELECT} where payments.state = 'pending' and payments.ask_at <= $1
+         order by payments.ask_at limit $2"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(query))
+        .bind(micros(now))
+        .bind(i64::from(limit))
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+pub(crate) async fn set_ask_at_in(
+    connection: &mut ledger::Connection,
+    payment: PaymentId,
+    ask_at: Timestamp,
+) -> Result<(), StoreError> {
+    let updated = sqlx::query("update payments set ask_at = $1 where id = $2")
+        .bind(micros(ask_at))
+        .bind(payment.to_string())
+        .execute(connection)
+        .await?;
+    expect_one(updated.rows_affected(), "scheduling a payment")
+}
+
+pub(crate) async fn update_state_in(
+    connection: &mut ledger::Connection,
+    top_up: &TopUp,
+    state: &State,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (reason, url) = match state {
+        State::Failed { reason } => (Some(reason.as_str()), None),
+        State::RequiresAction { url } => (None, url.as_deref()),
+        State::Processing | State::Succeeded | State::Canceled => (None, None),
+    };
+    let updated = sqlx::query(
+        "update top_ups set state = $1, decline_reason = $2, action_url = $3, updated_at = $4
+         where id = $5 and state = $6",
+    )
+    .bind(state.as_str())
+    .bind(reason)
+    .bind(url)
+    .bind(micros(now))
+    .bind(top_up.id.to_string())
+    .bind(top_up.state.as_str())
+    .execute(&mut *connection)
+    .await?;
+    expect_one(updated.rows_affected(), "a top-up's transition")?;
+    let updated = sqlx::query("update payments set state = $1, updated_at = $2 where id = $3")
+        .bind(state.payment_state())
+        .bind(micros(now))
+        .bind(top_up.payment.to_string())
+        .execute(connection)
+        .await?;
+    expect_one(updated.rows_affected(), "a payment's transition")
+}
+
+/// Remembers under which name the gateway knows the payment; it never changes.
+pub(crate) async fn set_intent_in(
+    connection: &mut ledger::Connection,
+    payment: PaymentId,
+    intent: &GatewayIntent,
+) -> Result<(), StoreError> {
+    sqlx::query("update payments set gateway_intent = $1 where id = $2 and gateway_intent is null")
+        .bind(intent.as_str())
+        .bind(payment.to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// A snapshot of what was charged: a card that is removed later stays readable here.
+pub(crate) async fn set_settled_in(
+    connection: &mut ledger::Connection,
+    payment: PaymentId,
+    settled: &Settled,
+) -> Result<(), StoreError> {
+    let card = settled.method.as_ref().map(|method| &method.card);
+    let updated = sqlx::query(
+        "update payments set fee_cents = $1, card_brand = $2, card_last_four = $3,
+             card_expiry_month = $4, card_expiry_year = $5, card_country = $6
+         where id = $7",
+    )
+    .bind(settled.fee.map(Cents::get))
+    .bind(card.map(|card| card.brand.as_str()))
+    .bind(card.map(|card| card.last4.as_str()))
+    .bind(card.map(|card| i64::from(card.expiry_month)))
+    .bind(card.map(|card| i64::from(card.expiry_year)))
+    .bind(card.and_then(|card| card.country.as_deref()))
+    .bind(payment.to_string())
+    .execute(connection)
+    .await?;
+    expect_one(updated.rows_affected(), "a payment's snapshot")
+}
+
+fn read(row: &AnyRow) -> Result<TopUp, StoreError> {
+    let intent: Option<String> = row.try_get("gateway_intent")?;
+    Ok(TopUp {
+        id: id(row, "id")?,
+        organization: id(row, "organization_id")?,
+        payment: id(row, "payment_id")?,
+        amount: Cents::new(row.try_get("amount_cents")?),
+        token: parse_token(&row.try_get::<String, _>("gateway_method")?)?,
+        save_card: row.try_get::<i64, _>("save_card")? == 1,
+        state: read_state(row)?,
+        intent: intent.map(|intent| parse_token(&intent)).transpose()?,
+        card: card(row)?,
+        created_at: time(row, "created_at")?,
+        updated_at: time(row, "updated_at")?,
+    })
+}
+
+/// The state in a row's `state`, `decline_reason` and `action_url`.
+pub(crate) fn read_state(row: &AnyRow) -> Result<State, StoreError> {
+    let state: String = row.try_get("state")?;
+    let reason: Option<String> = row.try_get("decline_reason")?;
+    let reason = reason.as_deref().and_then(DeclineReason::parse);
+    match (state.as_str(), reason) {
+        ("processing", None) => Ok(State::Processing),
+        ("requires_action", None) => Ok(State::RequiresAction {
+            url: row.try_get("action_url")?,
+        }),
+        ("succeeded", None) => Ok(State::Succeeded),
+        ("failed", Some(reason)) => Ok(State::Failed { reason }),
+        ("canceled", None) => Ok(State::Canceled),
+        _ => Err(StoreError::Inconsistent(format!("top-up state `{state}`"))),
+    }
+}

@@ -1,0 +1,131 @@
+use billing::payments::gateway::{AttachOutcome, ChargeRequest, ChargedMethod, Outcome, Presence};
+use types::payment::{CardBrand, DeclineReason};
+
+use crate::support::{Counterpart, DECLINED, GOOD, TestCard, settled};
+
+async fn attach(at: &Counterpart, card: TestCard) -> ChargedMethod {
+    let method = at.method(card).await;
+    let outcome = at.gateway.attach(&at.customer, &method).await.unwrap();
+    let AttachOutcome::Attached(method) = outcome else {
+        panic!("it was to be attached: {outcome:?}");
+    };
+    method
+}
+
+#[tokio::test]
+async fn a_saved_card_is_charged_in_its_owners_absence_until_it_is_removed() {
+    let at = Counterpart::open().await;
+    let saved = attach(&at, GOOD).await;
+    assert!(saved.attached);
+    assert_eq!(
+        (saved.card.brand, saved.card.last4.as_str()),
+        (CardBrand::Visa, "4242")
+    );
+    let found = at.gateway.find_method(&saved.method).await.unwrap();
+    assert_eq!(found.as_ref(), Some(&saved));
+
+    let absent = |request| ChargeRequest {
+        presence: Presence::OffSession,
+        ..request
+    };
+    let request = absent(at.request_with(saved.method.clone()));
+    let paid = settled(at.gateway.charge(&request).await.unwrap());
+    assert_eq!(paid.method, Some(saved.clone()));
+
+    at.gateway.detach(&saved.method).await.unwrap();
+    let found = at.gateway.find_method(&saved.method).await.unwrap();
+    assert!(found.is_none_or(|method| !method.attached));
+    let request = absent(at.request_with(saved.method.clone()));
+    let charge = at.gateway.charge(&request).await.unwrap();
+    assert!(matches!(charge, Outcome::Refused { .. }), "{charge:?}");
+}
+
+#[tokio::test]
+async fn removing_a_card_twice_is_removing_it() {
+    let at = Counterpart::open().await;
+    let saved = attach(&at, GOOD).await;
+    at.gateway.detach(&saved.method).await.unwrap();
+    at.gateway.detach(&saved.method).await.unwrap();
+    at.gateway
+        .detach(&"pm_1NothingOfThatName".parse().unwrap())
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn saving_a_card_twice_is_saving_it() {
+    let at = Counterpart::open().await;
+    let saved = attach(&at, GOOD).await;
+    let again = at.gateway.attach(&at.customer, &saved.method).await;
+    assert_eq!(again, Ok(AttachOutcome::Attached(saved)));
+}
+
+#[tokio::test]
+async fn the_same_number_has_the_same_fingerprint() {
+    let at = Counterpart::open().await;
+    let saved = attach(&at, GOOD).await;
+    let paid = settled(at.gateway.charge(&at.request(GOOD).await).await.unwrap());
+    let used = paid.method.expect("it was paid with a card");
+    assert_ne!(saved.method, used.method);
+    assert!(saved.fingerprint.is_some());
+    assert_eq!(saved.fingerprint, used.fingerprint);
+}
+
+#[tokio::test]
+async fn a_card_that_the_bank_declines_is_not_saved() {
+    let at = Counterpart::open().await;
+    let method = at.method(DECLINED).await;
+    let reason = DeclineReason::Generic;
+    let answer = at.gateway.attach(&at.customer, &method).await;
+    assert_eq!(answer, Ok(AttachOutcome::Declined { reason }));
+}
+
+#[tokio::test]
+async fn a_card_that_does_not_exist_is_not_saved() {
+    let at = Counterpart::open().await;
+    let nothing = "pm_1NothingOfThatName".parse().unwrap();
+    let refused = AttachOutcome::Refused {
+        code: "resource_missing".to_owned(),
+    };
+    assert_eq!(at.gateway.attach(&at.customer, &nothing).await, Ok(refused));
+    assert_eq!(at.gateway.find_method(&nothing).await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_payment_saves_the_card_when_its_owner_agreed() {
+    let at = Counterpart::open().await;
+    let request = ChargeRequest {
+        save_card: true,
+        ..at.request(GOOD).await
+    };
+    let method = settled(at.gateway.charge(&request).await.unwrap()).method;
+    let method = method.expect("it was paid with a card");
+    assert!(method.attached);
+    settled(
+        at.gateway
+            .charge(&at.request_with(method.method))
+            .await
+            .unwrap(),
+    );
+}
+
+#[tokio::test]
+async fn a_card_that_was_not_saved_pays_once() {
+    let at = Counterpart::open().await;
+    let request = at.request(GOOD).await;
+    let method = settled(at.gateway.charge(&request).await.unwrap()).method;
+    let method = method.expect("it was paid with a card").method;
+    let charge = at.gateway.charge(&at.request_with(method)).await.unwrap();
+    assert!(matches!(charge, Outcome::Refused { .. }), "{charge:?}");
+}
+
+#[tokio::test]
+async fn an_organization_is_one_customer_however_often_it_is_made_known() {
+    let at = Counterpart::open().await;
+    let make = || {
+        at.gateway
+            .create_customer(at.organization, "Contract suite", "contract@example.com")
+    };
+    assert_eq!(make().await.as_ref(), Ok(&at.customer));
+    assert_eq!(make().await.as_ref(), Ok(&at.customer));
+}
