@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | the gateway's intent | read it |
 //! | only our key, younger than the gateway keeps keys | the same charge under the same key |
-//! | only our key, older | look the top-up up at the gateway; if it is not there, it never arrived |
+//! | only our key, older, or used with other settings | look the top-up up at the gateway; if it is not there, it never arrived |
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use types::payment::DeclineReason;
 use crate::payments::gateway::{GatewayError, Outcome};
 use crate::payments::method::find_customer;
 use crate::top_up::store::TopUp;
-use crate::top_up::{SettleError, charge, settle, store};
+use crate::top_up::{ChargeError, SettleError, charge, settle, store};
 use crate::{Core, StoreError};
 
 /// The gateway forgets keys after 24 hours; an hour less, so that none is used at the edge.
@@ -86,18 +86,28 @@ impl Reconciliation {
         let customer = customer.ok_or_else(|| {
             StoreError::Inconsistent(format!("top-up {} has no customer", top_up.id))
         })?;
-        if self.core.now() - top_up.created_at < KEY_LIFETIME {
-            return Ok(charge(&self.core, top_up, &customer).await?);
+        let key_is_known = self.core.now() - top_up.created_at < KEY_LIFETIME;
+        if key_is_known {
+            match charge(&self.core, top_up, &customer).await {
+                // The settings changed since the first try: what that one did is looked up.
+                Err(ChargeError::Silent(GatewayError::KeyReused)) => {}
+                charged => return Ok(charged?),
+            }
         }
         let found = self
             .core
             .gateway
             .find_by_top_up(&customer, top_up.id, top_up.created_at)
             .await?;
-        let outcome = found.unwrap_or(Outcome::Declined {
-            intent: None,
-            reason: DeclineReason::ProcessingError,
-        });
+        let outcome = match found {
+            Some(outcome) => outcome,
+            // A first try may still be on its way while its key is known.
+            None if key_is_known => return Ok(()),
+            None => Outcome::Declined {
+                intent: None,
+                reason: DeclineReason::ProcessingError,
+            },
+        };
         Ok(settle::settle(&self.core, top_up.payment, &outcome).await?)
     }
 }
@@ -106,6 +116,8 @@ impl Reconciliation {
 enum AskError {
     #[error(transparent)]
     Gateway(#[from] GatewayError),
+    #[error(transparent)]
+    Charge(#[from] ChargeError),
     #[error(transparent)]
     Settle(#[from] SettleError),
     #[error(transparent)]

@@ -38,10 +38,13 @@ pub(crate) fn transfers(
 mod tests {
     use super::*;
 
+    /// Debit account, credit account, amount.
+    type Rows = &'static [(&'static str, &'static str, i64)];
+
     #[test]
     fn what_is_owed_is_settled_first() {
         let organization = OrganizationId::generate();
-        let cases: [(i64, Option<i64>, &[(&str, &str, i64)]); 4] = [
+        let cases: [(i64, Option<i64>, Rows); 4] = [
             (0, None, &[("gateway_clearing", "prepaid", 25)]),
             (
                 4,
@@ -66,13 +69,8 @@ mod tests {
                 owed: Money::from_nanos(is_owed),
                 ..Balance::default()
             };
-            let made = transfers(
-                organization,
-                &before,
-                Money::from_nanos(25),
-                fee.map(Money::from_nanos),
-            )
-            .unwrap();
+            let fee = fee.map(Money::from_nanos);
+            let made = transfers(organization, &before, Money::from_nanos(25), fee).unwrap();
             let made: Vec<_> = made
                 .iter()
                 .map(|t| (t.debit.kind(), t.credit.kind(), t.amount.nanos()))

@@ -39,10 +39,13 @@ pub(crate) fn transfers(
 mod tests {
     use super::*;
 
+    /// Debit account, amount.
+    type Rows = &'static [(&'static str, i64)];
+
     #[test]
     fn given_credit_is_used_before_bought_and_the_rest_is_owed() {
         let organization = OrganizationId::generate();
-        let cases: [(i64, i64, i64, &[(&str, i64)]); 6] = [
+        let cases: [(i64, i64, i64, Rows); 6] = [
             (0, 10, 0, &[]),
             (0, 10, 4, &[("prepaid", 4)]),
             (3, 10, 3, &[("promotional", 3)]),

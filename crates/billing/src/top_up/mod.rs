@@ -26,7 +26,9 @@ use types::top_up::{AmountError, PayWith, TopUpLimits, TopUpState, TopUpView};
 
 pub use settle::SettleError;
 
-use crate::payments::gateway::{ChargeRequest, GatewayCustomer, GatewayMethod, Presence};
+use crate::payments::gateway::{
+    ChargeRequest, GatewayCustomer, GatewayError, GatewayMethod, Presence,
+};
 use crate::payments::method::{self, PaymentMethodError};
 use crate::{Core, Problem, ProblemKind, StoreError};
 use store::TopUp;
@@ -179,11 +181,18 @@ impl TopUps {
             store::Inserted::New(top_up) => {
                 let core = Arc::clone(&self.core);
                 // In a task of its own: a browser that goes away does not stop it half-way.
-                let charged =
-                    tokio::spawn(async move { charge(&core, &top_up, &customer).await }).await;
-                charged.map_err(|error| {
+                let charging = tokio::spawn(async move { charge(&core, &top_up, &customer).await });
+                let charged = charging.await.map_err(|error| {
                     StoreError::Inconsistent(format!("a charge's task ended: {error}"))
-                })??;
+                })?;
+                match charged {
+                    Ok(()) => {}
+                    // It stays pending: reconciliation asks again.
+                    Err(ChargeError::Silent(error)) => {
+                        tracing::warn!(top_up = %request.id, %error, "a charge is not answered");
+                    }
+                    Err(ChargeError::Settle(error)) => return Err(error.into()),
+                }
                 self.require(viewer, request.id).await
             }
         }
@@ -263,12 +272,22 @@ impl TopUps {
     }
 }
 
-/// Asks the gateway for the money and settles what it says. Silence leaves the payment pending.
+/// Why a charge is not settled.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ChargeError {
+    /// Nobody knows whether money moved.
+    #[error(transparent)]
+    Silent(#[from] GatewayError),
+    #[error(transparent)]
+    Settle(#[from] SettleError),
+}
+
+/// Asks the gateway for the money, under the payment's key, and settles what it says.
 pub(crate) async fn charge(
     core: &Core,
     top_up: &TopUp,
     customer: &GatewayCustomer,
-) -> Result<(), SettleError> {
+) -> Result<(), ChargeError> {
     let request = ChargeRequest {
         key: top_up.payment.to_string(),
         customer: customer.clone(),
@@ -280,11 +299,6 @@ pub(crate) async fn charge(
         presence: Presence::OnSession,
         return_url: core.settings.gateway.return_url.clone(),
     };
-    match core.gateway.charge(&request).await {
-        Ok(outcome) => settle::settle(core, top_up.payment, &outcome).await,
-        Err(error) => {
-            tracing::warn!(top_up = %top_up.id, %error, "a charge's outcome is unknown");
-            Ok(())
-        }
-    }
+    let outcome = core.gateway.charge(&request).await?;
+    Ok(settle::settle(core, top_up.payment, &outcome).await?)
 }

@@ -66,7 +66,7 @@ pub(crate) struct NewTopUp {
 }
 
 pub(crate) enum Inserted {
-    New(TopUp),
+    New(Box<TopUp>),
     /// The same request was stored before.
     Existed,
     /// The id was used for another request.
@@ -120,7 +120,9 @@ pub(crate) async fn insert_in(
     .bind(micros(now))
     .execute(&mut *connection)
     .await?;
-    Ok(Inserted::New(get_by_payment_in(connection, payment).await?))
+    Ok(Inserted::New(Box::new(
+        get_by_payment_in(connection, payment).await?,
+    )))
 }
 
 const SELECT: &str = "select top_ups.id, top_ups.organization_id, top_ups.amount_cents,

@@ -1,5 +1,6 @@
 //! The domain through its public door, on either database, with the sandbox on the other side of a
 //! real wire.
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 #[path = "../../../ledger/tests/ledger/database.rs"]
 mod database;

@@ -1,4 +1,5 @@
 //! The ledger through its public door, on either database.
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod balances;
 mod database;

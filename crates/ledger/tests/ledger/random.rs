@@ -65,11 +65,11 @@ fn random_histories_end_where_the_model_does() {
         ..Config::default()
     });
     // One database for all histories, an organization for each.
-    let world = std::cell::RefCell::new(runtime.block_on(World::new()));
+    let world = tokio::sync::Mutex::new(runtime.block_on(World::new()));
     runner
         .run(&acts(), |acts| {
             runtime.block_on(async {
-                let mut world = world.borrow_mut();
+                let mut world = world.lock().await;
                 let organization = world.open_organization().await;
                 let mut model = Model::default();
                 for (seconds, act) in (0..).zip(&acts) {
