@@ -7,6 +7,7 @@ mod database;
 mod history;
 mod metering;
 mod metering_random;
+mod migrations;
 mod payment_methods;
 mod prepaid;
 mod proof;
