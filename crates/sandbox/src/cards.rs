@@ -4,10 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::behaviour::{
-    Aftermath, Behaviour, Decline, Fate, Moment, Question, SecurityCode, SetUp,
-};
+use crate::behaviour::{Aftermath, Behaviour, Fate, Moment, Question, SecurityCode, SetUp};
 use crate::clock::year_and_month;
+use crate::declines::Decline;
 use crate::errors::ApiError;
 use crate::form::Form;
 

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::behaviour::{Aftermath, Decline, SecurityCode};
+use crate::behaviour::{Aftermath, SecurityCode};
 use crate::call::Call;
 use crate::cards::Card;
+use crate::declines::Decline;
 use crate::errors::ApiError;
 use crate::form::Form;
 use crate::lists::{self, PAGE_PARAMETERS};
-use crate::payment_methods::BillingDetails;
+use crate::payment_methods::billing_details::BillingDetails;
 use crate::store::{Object, Owners, Selection, View};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

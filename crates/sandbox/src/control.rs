@@ -19,7 +19,7 @@ use crate::call::{Call, Origin};
 use crate::errors::ApiError;
 use crate::faults::{self, ANSWER_FAULTS, WEBHOOK_FAULTS};
 use crate::form::Form;
-use crate::payment_methods;
+use crate::payment_methods::calls as payment_methods;
 use crate::routes::Verb;
 use crate::store;
 use crate::webhooks::{deliveries, events, worker};

@@ -10,7 +10,8 @@ use crate::errors::ApiError;
 use crate::form::Form;
 use crate::ids::{new_id, random_text};
 use crate::lists::{self, PAGE_PARAMETERS};
-use crate::payment_methods::{self, Address, PaymentMethod};
+use crate::payment_methods::billing_details::Address;
+use crate::payment_methods::{PaymentMethod, holding};
 use crate::store::{Object, Owners, Selection, View};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,6 +42,7 @@ enum Existence {
 
 impl Object for Customer {
     const KIND: &'static str = "customer";
+    const LISTED: &'static str = " and state ->> 'existence' = 'present'";
 
     fn id(&self) -> &str {
         &self.id
@@ -119,7 +121,7 @@ pub(crate) async fn create(call: &mut Call<'_>, form: &Form) -> Result<Value, Ap
     call.insert(&customer).await?;
     call.emit("customer.created", &customer).await?;
     if let Some(id) = form.text("payment_method") {
-        payment_methods::attach_to(call, id, &customer.id).await?;
+        holding::attach_to(call, id, &customer.id).await?;
     }
     set_default_payment_method(call, &mut customer, form).await?;
     Ok(call.render(&customer))
@@ -151,7 +153,7 @@ pub(crate) async fn delete(call: &mut Call<'_>, id: &str) -> Result<Value, ApiEr
     call.emit("customer.deleted", &customer).await?;
     customer.existence = Existence::Deleted;
     call.update(&customer).await?;
-    payment_methods::detach_all(call, id).await?;
+    holding::detach_all(call, id).await?;
     Ok(call.render(&customer))
 }
 

@@ -6,7 +6,8 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
 use crate::behaviour::Fate;
 use crate::call::Call;
-use crate::disputes::{self, DisputeReason, Ruling};
+use crate::disputes::{DisputeReason, Ruling, course};
+use crate::early_fraud_warnings;
 use crate::errors::ApiError;
 use crate::payment_intents::attempt;
 use crate::refunds;
@@ -92,10 +93,10 @@ async fn happen(call: &mut Call<'_>, outcome: Outcome) -> Result<(), ApiError> {
             charge,
             amount,
             reason,
-        } => disputes::open(call, &charge, amount, reason).await,
-        Outcome::Inquiry { charge } => disputes::open_inquiry(call, &charge).await,
-        Outcome::FraudWarning { charge } => disputes::warn(call, &charge).await,
-        Outcome::DisputeRuling { dispute, ruling } => disputes::rule(call, &dispute, ruling).await,
+        } => course::open(call, &charge, amount, reason).await,
+        Outcome::Inquiry { charge } => course::open_inquiry(call, &charge).await,
+        Outcome::FraudWarning { charge } => early_fraud_warnings::warn(call, &charge).await,
+        Outcome::DisputeRuling { dispute, ruling } => course::rule(call, &dispute, ruling).await,
         Outcome::Refund { refund, fate } => refunds::finish(call, &refund, fate).await,
     }
 }

@@ -6,16 +6,18 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::behaviour::{Authentication, Decline, Verdict};
+use crate::behaviour::{Authentication, Verdict};
 use crate::call::Call;
 use crate::customers::{self, Named};
+use crate::declines::Decline;
 use crate::errors::ApiError;
 use crate::form::Form;
 use crate::ids::{client_secret_of, new_id};
 use crate::lists::{self, PAGE_PARAMETERS};
-use crate::payment_intents::calls::{check_holder, is_web_address};
+use crate::payment_intents::calls::check_holder;
 use crate::payment_intents::next_action;
-use crate::payment_methods::{self, FutureUsage, PaymentMethod};
+use crate::payment_intents::parameters::is_web_address;
+use crate::payment_methods::{FutureUsage, PaymentMethod, holding};
 use crate::store::{Object, Owners, Selection, View};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -172,7 +174,7 @@ async fn change(
         intent.description = description;
     }
     if let Some(id) = form.text("payment_method") {
-        let method = payment_methods::resolve(call, id, "payment_method").await?;
+        let method = holding::resolve(call, id, "payment_method").await?;
         check_holder(&method, intent.customer.as_deref())?;
         intent.payment_method = Some(method.id);
         intent.status = SetupStatus::RequiresConfirmation;
@@ -300,7 +302,7 @@ async fn succeed(
 ) -> Result<(), ApiError> {
     let customer = intent.customer.clone();
     let keep = customer.as_deref().map(|customer| (customer, intent.usage));
-    payment_methods::after_payment(call, method, keep).await?;
+    holding::after_payment(call, method, keep).await?;
     intent.status = SetupStatus::Succeeded;
     intent.last_setup_error = None;
     call.update(intent).await?;

@@ -14,7 +14,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, QueryBuilder, Sqlite};
 use tokio::sync::Mutex;
 
 use crate::SandboxError;
@@ -58,6 +58,8 @@ impl Store {
 pub(crate) trait Object: Serialize + DeserializeOwned + Send + Sync {
     /// Stripe's name for it, also the noun in "No such …".
     const KIND: &'static str;
+    /// What lists leave out, as a condition that ends the `where`.
+    const LISTED: &'static str = "";
     fn id(&self) -> &str;
     fn created(&self) -> i64;
     fn owners(&self) -> Owners<'_>;
@@ -169,50 +171,69 @@ pub(crate) async fn list<T: Object>(
     db: &mut SqliteConnection,
     selection: &Selection,
 ) -> Result<Vec<T>, ApiError> {
-    const NEWEST_FIRST: &str = "select state from objects
-        where kind = $1
-          and ($2 is null or customer = $2)
-          and ($3 is null or payment_intent = $3)
-          and ($4 is null or charge = $4)
-          and ($5 is null or created >= $5)
-          and ($6 is null or created <= $6)
-          and ($7 is null or position < $7)
-          and $8 is null
-        order by position desc limit $9";
-    const OLDEST_FIRST: &str = "select state from objects
-        where kind = $1
-          and ($2 is null or customer = $2)
-          and ($3 is null or payment_intent = $3)
-          and ($4 is null or charge = $4)
-          and ($5 is null or created >= $5)
-          and ($6 is null or created <= $6)
-          and $7 is null
-          and position > $8
-        order by position asc limit $9";
-    let backwards = selection.after.is_some();
-    let mut states: Vec<String> = sqlx::query_scalar(if backwards {
-        OLDEST_FIRST
-    } else {
-        NEWEST_FIRST
-    })
-    .bind(T::KIND)
-    .bind(&selection.customer)
-    .bind(&selection.payment_intent)
-    .bind(&selection.charge)
-    .bind(selection.created_from)
-    .bind(selection.created_to)
-    .bind(selection.before)
-    .bind(selection.after)
-    .bind(selection.limit)
-    .fetch_all(db)
-    .await?;
-    if backwards {
+    let mut query = QueryBuilder::new("select state from objects where kind = ");
+    query.push_bind(T::KIND).push(T::LISTED);
+    // Only what is asked for, so that the owner's index serves it.
+    for (condition, value) in [
+        (" and customer = ", &selection.customer),
+        (" and payment_intent = ", &selection.payment_intent),
+        (" and charge = ", &selection.charge),
+    ] {
+        if let Some(value) = value {
+            query.push(condition).push_bind(value);
+        }
+    }
+    push_page(&mut query, &selection.page());
+    let mut states: Vec<String> = query.build_query_scalar().fetch_all(db).await?;
+    if selection.after.is_some() {
         states.reverse();
     }
     states
         .iter()
         .map(|state| Ok(serde_json::from_str(state)?))
         .collect()
+}
+
+/// A page of a table with `created` and `position`.
+pub(crate) struct Page {
+    pub(crate) created_from: Option<i64>,
+    pub(crate) created_to: Option<i64>,
+    pub(crate) before: Option<i64>,
+    pub(crate) after: Option<i64>,
+    pub(crate) limit: i64,
+}
+
+impl Selection {
+    fn page(&self) -> Page {
+        Page {
+            created_from: self.created_from,
+            created_to: self.created_to,
+            before: self.before,
+            after: self.after,
+            limit: self.limit,
+        }
+    }
+}
+
+/// Ends a query with the page's conditions, order and limit: newest first, or, towards newer rows,
+/// oldest first (the caller turns those round).
+pub(crate) fn push_page(query: &mut QueryBuilder<Sqlite>, page: &Page) {
+    for (condition, value) in [
+        (" and created >= ", page.created_from),
+        (" and created <= ", page.created_to),
+        (" and position < ", page.before),
+        (" and position > ", page.after),
+    ] {
+        if let Some(value) = value {
+            query.push(condition).push_bind(value);
+        }
+    }
+    let order = if page.after.is_some() { "asc" } else { "desc" };
+    query
+        .push(" order by position ")
+        .push(order)
+        .push(" limit ")
+        .push_bind(page.limit);
 }
 
 pub(crate) async fn setting(

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use support::{Api, CARD, Folder, charge_form, id, text};
 
 const INTENTS: &str = "/v1/payment_intents";
@@ -162,6 +164,21 @@ async fn an_answer_lost_before_anything_happened_leaves_nothing_and_the_repetiti
         api.get(&list).await.ok()["data"].as_array().map(Vec::len),
         Some(1)
     );
+}
+
+#[tokio::test]
+async fn a_caller_that_hangs_up_does_not_stop_what_it_started() {
+    let folder = Folder::new();
+    let api = Api::open(folder.config()).await;
+    let (customer, method) = api.customer_with(CARD).await;
+    let form = charge_form(&customer, &method);
+    let call = api.post_keyed("k1", INTENTS, &form);
+    // Polled once, which starts it, and dropped.
+    let hung_up = tokio::time::timeout(Duration::ZERO, call).await;
+    assert!(hung_up.is_err());
+    let again = api.post_keyed("k1", INTENTS, &form).await;
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    again.ok();
 }
 
 #[tokio::test]

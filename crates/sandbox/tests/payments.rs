@@ -336,6 +336,7 @@ async fn a_customer_is_changed_and_deleted() {
     assert_eq!(unset["metadata"], json!({}));
     assert_eq!(api.delete(&path).await.ok()["deleted"], true);
     assert_eq!(api.get(&path).await.ok()["deleted"], true);
+    assert_eq!(api.get("/v1/customers").await.ok()["data"], json!([]));
     api.post(&path, &[("name", "Eve")]).await.error(404);
     api.charge(&customer, &method, &[]).await.error(400);
 }

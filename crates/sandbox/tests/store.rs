@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Api, Folder, card_form, charge_form, id, text};
+use support::{Api, Folder, card_form, card_numbers_in, charge_form, id, text};
 
 #[tokio::test]
 async fn a_restart_keeps_keys_objects_results_and_faults() {
@@ -45,27 +45,6 @@ async fn a_restart_keeps_keys_objects_results_and_faults() {
     let fresh = second.post("/v1/customers", &[]).await.ok();
     let later = fresh["created"].as_i64().expect("a time");
     assert!(later >= intent["created"].as_i64().expect("a time") + 1_000);
-}
-
-/// Runs of 13 to 19 digits that pass the check of card numbers, anywhere in the bytes.
-fn card_numbers_in(bytes: &[u8]) -> Vec<String> {
-    bytes
-        .split(|byte| !byte.is_ascii_digit())
-        .filter(|run| (13..=19).contains(&run.len()))
-        .filter(|run| {
-            let sum: u32 = run
-                .iter()
-                .rev()
-                .enumerate()
-                .map(|(place, byte)| {
-                    let digit = u32::from(byte - b'0') * if place % 2 == 1 { 2 } else { 1 };
-                    if digit > 9 { digit - 9 } else { digit }
-                })
-                .sum();
-            sum.is_multiple_of(10)
-        })
-        .map(|run| String::from_utf8_lossy(run).into_owned())
-        .collect()
 }
 
 #[test]

@@ -7,15 +7,16 @@ use serde_json::Value;
 use super::{AcceptedMethods, IntentStatus, PaymentIntent, calls};
 use crate::balance_transactions::{self, Movement};
 use crate::behaviour::{
-    Aftermath, Attempt, Authentication, Behaviour, Decline, Fate, Moment, Session, Verdict,
+    Aftermath, Attempt, Authentication, Behaviour, Fate, Moment, Session, Verdict,
 };
 use crate::call::Call;
 use crate::charges::{Charge, ChargeStatus, DisputeMark, ThreeDSecure};
-use crate::disputes;
+use crate::declines::Decline;
+use crate::disputes::course;
 use crate::errors::ApiError;
 use crate::ids::new_id;
 use crate::outcomes::Outcome;
-use crate::payment_methods::{self, PaymentMethod};
+use crate::payment_methods::{PaymentMethod, holding};
 use crate::store::Object;
 
 /// How long a slow payment stays in processing.
@@ -206,8 +207,8 @@ async fn succeed(
     call.emit("charge.succeeded", charge).await?;
     call.emit("payment_intent.succeeded", intent).await?;
     let keep = intent.customer.as_deref().zip(intent.setup_future_usage);
-    payment_methods::after_payment(call, method, keep).await?;
-    disputes::foresee(call, charge).await?;
+    holding::after_payment(call, method, keep).await?;
+    course::foresee(call, charge).await?;
     if method.card.behaviour == Behaviour::AnswerLost(Moment::After) {
         call.answer_is_lost = true;
     }

@@ -3,21 +3,17 @@
 
 use serde_json::Value;
 
-use super::attempt::{self, Confirmation, OnAction};
-use super::{AcceptedMethods, IntentStatus, PaymentIntent, RequestThreeDSecure};
-use crate::behaviour::Session;
+use super::parameters::{read_accepted, read_amount, read_confirmation, read_three_d_secure};
+use super::{IntentStatus, PaymentIntent, RequestThreeDSecure, attempt};
 use crate::call::Call;
 use crate::customers::{self, Named};
 use crate::errors::ApiError;
 use crate::form::Form;
 use crate::ids::{client_secret_of, new_id};
 use crate::lists::{self, PAGE_PARAMETERS};
-use crate::payment_methods::{self, FutureUsage, Holder, PaymentMethod};
+use crate::payment_methods::{FutureUsage, Holder, PaymentMethod, holding};
 use crate::store::{Object, Selection};
 
-/// Stripe's limits for a charge in cents.
-const MIN_AMOUNT: i64 = 50;
-const MAX_AMOUNT: i64 = 99_999_999;
 /// Two-decimal currencies, all with the same minimum here.
 const CURRENCIES: [&str; 6] = ["aud", "cad", "chf", "eur", "gbp", "usd"];
 
@@ -129,7 +125,7 @@ async fn change(
         intent.request_three_d_secure = request;
     }
     if let Some(id) = form.text("payment_method") {
-        let method = payment_methods::resolve(call, id, "payment_method").await?;
+        let method = holding::resolve(call, id, "payment_method").await?;
         check_holder(&method, intent.customer.as_deref())?;
         intent.payment_method = Some(method.id);
         intent.status = IntentStatus::RequiresConfirmation;
@@ -140,7 +136,7 @@ async fn change(
 /// A saved card may be charged for its own customer only.
 pub(crate) fn check_holder(method: &PaymentMethod, customer: Option<&str>) -> Result<(), ApiError> {
     let message = match (&method.holder, customer) {
-        (Holder::SpentByNobody, _) => return Err(payment_methods::spent()),
+        (Holder::SpentByNobody, _) => return Err(holding::spent()),
         (Holder::Nobody, _) => return Ok(()),
         (Holder::Customer(holder), Some(customer)) if holder == customer => return Ok(()),
         (Holder::Customer(_), Some(_)) => {
@@ -257,93 +253,4 @@ fn unexpected_state(call: &Call<'_>, intent: &PaymentIntent, act: &str) -> ApiEr
         format!("This PaymentIntent could not be {act} because it has a status of {status}.");
     ApiError::refused("payment_intent_unexpected_state", message)
         .with(PaymentIntent::KIND, call.render(intent))
-}
-
-fn read_amount(form: &Form) -> Result<Option<i64>, ApiError> {
-    match form.integer("amount")? {
-        Some(amount) if amount < MIN_AMOUNT => {
-            let message = "Amount must be at least 50 cents";
-            Err(ApiError::parameter("amount", "amount_too_small", message))
-        }
-        Some(amount) if amount > MAX_AMOUNT => {
-            let message = "Amount must be no more than $999,999.99";
-            Err(ApiError::parameter("amount", "amount_too_large", message))
-        }
-        amount => Ok(amount),
-    }
-}
-
-fn read_accepted(form: &Form) -> Result<AcceptedMethods, ApiError> {
-    let types = form.list("payment_method_types");
-    if let Some(other) = types
-        .iter()
-        .find(|kind| !matches!(kind.as_str(), "card" | "link"))
-    {
-        let message = format!("The payment method type {other:?} is not activated in the sandbox.");
-        return Err(ApiError::parameter("payment_method_types", "", message));
-    }
-    if !types.is_empty() {
-        return Ok(AcceptedMethods::CardsOnly);
-    }
-    Ok(
-        match form.text("automatic_payment_methods[allow_redirects]") {
-            Some("never") => AcceptedMethods::AutomaticWithoutRedirects,
-            _ => AcceptedMethods::Automatic,
-        },
-    )
-}
-
-fn read_three_d_secure(form: &Form) -> Result<Option<RequestThreeDSecure>, ApiError> {
-    let name = "payment_method_options[card][request_three_d_secure]";
-    match form.text(name) {
-        None => Ok(None),
-        Some("automatic") => Ok(Some(RequestThreeDSecure::Automatic)),
-        Some("any") => Ok(Some(RequestThreeDSecure::Any)),
-        Some("challenge") => Ok(Some(RequestThreeDSecure::Challenge)),
-        Some(_) => {
-            let message = "Must be one of automatic, any or challenge.";
-            Err(ApiError::parameter(name, "", message))
-        }
-    }
-}
-
-fn read_confirmation(form: &Form) -> Result<Confirmation, ApiError> {
-    let session = match form.text("off_session") {
-        None | Some("false") => Session::On,
-        Some("true" | "one_off" | "recurring") => Session::Off,
-        Some(_) => {
-            return Err(ApiError::parameter(
-                "off_session",
-                "",
-                "Invalid off_session.",
-            ));
-        }
-    };
-    let on_action = match form.is_set("error_on_requires_action")? {
-        true => OnAction::Fail,
-        false => OnAction::Ask,
-    };
-    let return_url = form.owned("return_url");
-    if let Some(url) = &return_url
-        && !is_web_address(url)
-    {
-        return Err(ApiError::parameter(
-            "return_url",
-            "url_invalid",
-            "Not a valid URL",
-        ));
-    }
-    Ok(Confirmation {
-        session,
-        on_action,
-        return_url,
-    })
-}
-
-/// Only addresses that a browser may be sent to and that can stand in a header.
-pub(crate) fn is_web_address(url: &str) -> bool {
-    (url.starts_with("https://") || url.starts_with("http://"))
-        && url
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\'))
 }

@@ -1,4 +1,4 @@
-//! Owns payment intents: the state of one payment, from creation to its end. `calls` reads what is
+//! Owns payment intents: the state of one payment, from creation to its end. `calls` does what is
 //! asked, `attempt` tries the card and writes the consequences down. Does not own how a card
 //! decides (`behaviour`) or the bank's page (`three_d_secure`).
 //!
@@ -7,6 +7,7 @@
 
 pub(crate) mod attempt;
 pub(crate) mod calls;
+pub(crate) mod parameters;
 
 use std::collections::BTreeMap;
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite};
 
 use super::deliveries;
 use crate::API_VERSION;
@@ -10,6 +11,7 @@ use crate::errors::ApiError;
 use crate::form::Form;
 use crate::ids::new_id;
 use crate::lists::{self, PAGE_PARAMETERS};
+use crate::store::{self, Page};
 
 /// Writes an event about `object` as it is now, and what is to be delivered of it.
 pub(crate) async fn record(call: &mut Call<'_>, kind: &str, object: Value) -> Result<(), ApiError> {
@@ -84,47 +86,26 @@ pub(crate) async fn list(call: &mut Call<'_>, form: &Form) -> Result<Value, ApiE
         let message = "You can only use one of starting_after and ending_before.";
         return Err(ApiError::parameter("starting_after", "", message));
     }
-    // `charge.*` means every type that starts so.
-    let kinds: Vec<String> = match form.text("type") {
-        Some(kind) => vec![kind.replace('*', "%")],
-        None => form
-            .list("types")
-            .iter()
-            .map(|kind| kind.replace('*', "%"))
-            .collect(),
+    let mut query = QueryBuilder::new(
+        "select body, (select count(*) from deliveries
+                       where event = events.id and state in ('waiting', 'held'))
+         from events where true",
+    );
+    push_types(&mut query, form);
+    match form.text("delivery_success") {
+        Some("true") => query.push(" and not ").push(UNDELIVERED),
+        Some(_) => query.push(" and ").push(UNDELIVERED),
+        None => &mut query,
     };
-    let delivery_success = form
-        .text("delivery_success")
-        .map(|value| i64::from(value == "true"));
-    let mut rows: Vec<(String, i64)> = sqlx::query_as(
-        "with listed as (
-             select position, body, created, type,
-                    (select count(*) from deliveries
-                     where event = events.id and state in ('waiting', 'held')) as pending,
-                    (select count(*) from deliveries
-                     where event = events.id and state <> 'delivered') as undelivered
-             from events
-         )
-         select body, pending from listed
-         where (json_array_length($1) = 0
-                or exists (select 1 from json_each($1) where listed.type like json_each.value))
-           and ($2 is null or created >= $2)
-           and ($3 is null or created <= $3)
-           and ($4 is null or position < $4)
-           and ($5 is null or position > $5)
-           and ($6 is null or (undelivered = 0) = $6)
-         order by case when $5 is null then -position else position end
-         limit $7",
-    )
-    .bind(serde_json::to_string(&kinds)?)
-    .bind(created_from)
-    .bind(created_to)
-    .bind(before)
-    .bind(after)
-    .bind(delivery_success)
-    .bind(limit + 1)
-    .fetch_all(&mut *call.db)
-    .await?;
+    let page = Page {
+        created_from,
+        created_to,
+        before,
+        after,
+        limit: limit + 1,
+    };
+    store::push_page(&mut query, &page);
+    let mut rows: Vec<(String, i64)> = query.build_query_as().fetch_all(&mut *call.db).await?;
     if after.is_some() {
         rows.reverse();
     }
@@ -138,6 +119,36 @@ pub(crate) async fn list(call: &mut Call<'_>, form: &Form) -> Result<Value, ApiE
         limit,
         after.is_some(),
     ))
+}
+
+/// Whether some delivery of the event has not arrived.
+const UNDELIVERED: &str =
+    "exists (select 1 from deliveries where event = events.id and state <> 'delivered')";
+
+/// `type` or `types[]`; `charge.*` means every type that starts so.
+fn push_types(query: &mut QueryBuilder<Sqlite>, form: &Form) {
+    let kinds: Vec<&str> = match form.text("type") {
+        Some(kind) => vec![kind],
+        None => form.list("types").iter().map(String::as_str).collect(),
+    };
+    if kinds.is_empty() {
+        return;
+    }
+    query.push(" and (false");
+    for kind in kinds {
+        match kind.strip_suffix('*') {
+            Some(start) => {
+                query
+                    .push(" or substr(type, 1, length(")
+                    .push_bind(start.to_owned());
+                query.push(")) = ").push_bind(start.to_owned());
+            }
+            None => {
+                query.push(" or type = ").push_bind(kind.to_owned());
+            }
+        }
+    }
+    query.push(")");
 }
 
 async fn cursor(call: &mut Call<'_>, form: &Form, param: &str) -> Result<Option<i64>, ApiError> {

@@ -5,6 +5,7 @@
 pub mod receiver;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -19,7 +20,9 @@ pub struct Folder(pub PathBuf);
 
 impl Folder {
     pub fn new() -> Self {
-        let name = format!("sandbox-test-{}", uuid::Uuid::now_v7());
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("sandbox-test-{}-{number}", std::process::id());
         Self(std::env::temp_dir().join(name))
     }
 
@@ -250,4 +253,25 @@ pub fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
         .pointer(pointer)
         .and_then(Value::as_str)
         .unwrap_or("")
+}
+
+/// Runs of 13 to 19 digits that pass the check of card numbers, anywhere in the bytes.
+pub fn card_numbers_in(bytes: &[u8]) -> Vec<String> {
+    bytes
+        .split(|byte| !byte.is_ascii_digit())
+        .filter(|run| (13..=19).contains(&run.len()))
+        .filter(|run| {
+            let sum: u32 = run
+                .iter()
+                .rev()
+                .enumerate()
+                .map(|(place, byte)| {
+                    let digit = u32::from(byte - b'0') * if place % 2 == 1 { 2 } else { 1 };
+                    if digit > 9 { digit - 9 } else { digit }
+                })
+                .sum();
+            sum.is_multiple_of(10)
+        })
+        .map(|run| String::from_utf8_lossy(run).into_owned())
+        .collect()
 }
