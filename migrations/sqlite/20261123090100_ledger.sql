@@ -27,7 +27,9 @@ create table books (
     -- Credit-normal less debit-normal accounts: what the organization has.
     balance_nano bigint not null,
     -- The newest batch's booked_at: bookings never go back in time.
-    booked_at bigint not null
+    booked_at bigint not null,
+    -- The newest batch's chain_hash; of empty books 64 zeros.
+    chain_hash text not null check (length(chain_hash) = 64)
 );
 
 create table batches (
@@ -41,6 +43,9 @@ create table batches (
     balance_nano bigint not null,
     booked_at bigint not null,
     created_at bigint not null,
+    -- SHA-256 in hex over the batch before it and all that this one says: whoever kept one hash
+    -- can tell that nothing before it was changed, added or left out.
+    chain_hash text not null check (length(chain_hash) = 64),
     unique (organization_id, sequence)
 );
 
