@@ -6,7 +6,7 @@ use types::money::Money;
 use types::time::Timestamp;
 
 use crate::sql::{for_update, micros, money, time};
-use crate::{Connection, LedgerError};
+use crate::{Connection, LedgerError, chain};
 
 /// An organization's books, locked until the transaction ends. Proof to [`crate::post_in`] that
 /// no other writer is between the reading of a balance and the posting that follows from it.
@@ -16,6 +16,7 @@ pub struct Books {
     pub(crate) batch_count: i64,
     pub(crate) balance: Money,
     pub(crate) booked_at: Timestamp,
+    pub(crate) chain_hash: String,
 }
 
 impl Books {
@@ -41,12 +42,13 @@ pub async fn open_books_in(
     now: Timestamp,
 ) -> Result<(), LedgerError> {
     sqlx::query(
-        "insert into books (organization_id, batch_count, balance_nano, booked_at)
-         values ($1, 0, 0, $2)
+        "insert into books (organization_id, batch_count, balance_nano, booked_at, chain_hash)
+         values ($1, 0, 0, $2, $3)
          on conflict (organization_id) do nothing",
     )
     .bind(organization.to_string())
     .bind(micros(now))
+    .bind(chain::EMPTY)
     .execute(connection)
     .await?;
     Ok(())
@@ -62,7 +64,8 @@ pub async fn lock_books_in(
 ) -> Result<Books, LedgerError> {
     let lock = for_update(connection);
     let query = format!(
-        "select batch_count, balance_nano, booked_at from books where organization_id = $1{lock}"
+        "select batch_count, balance_nano, booked_at, chain_hash from books
+         where organization_id = $1{lock}"
     );
     let row = sqlx::query(sqlx::AssertSqlSafe(query))
         .bind(organization.to_string())
@@ -74,5 +77,6 @@ pub async fn lock_books_in(
         batch_count: row.try_get("batch_count")?,
         balance: money(&row, "balance_nano")?,
         booked_at: time(&row, "booked_at")?,
+        chain_hash: row.try_get("chain_hash")?,
     })
 }

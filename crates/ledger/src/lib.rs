@@ -14,6 +14,7 @@
 mod account;
 mod balance;
 mod books;
+mod chain;
 mod error;
 mod post;
 mod prove;

@@ -13,6 +13,7 @@ use types::time::Timestamp;
 use crate::Connection;
 use crate::account::{AccountId, Normal};
 use crate::books::Books;
+use crate::chain::{Link, Sealed};
 use crate::error::{LedgerError, PostError};
 use crate::sql::{id, micros, money, time};
 use crate::transfer::{Batch, Transfer};
@@ -86,6 +87,7 @@ pub async fn post_in(
     books.batch_count += 1;
     books.balance = balance;
     books.booked_at = booked_at;
+    books.chain_hash = seal(books, batch);
     write_batch_in(connection, books, batch, now).await?;
     write_postings_in(connection, &postings, booked_at).await?;
     write_heads_in(connection, books, &accounts).await?;
@@ -281,6 +283,33 @@ fn organization_balance(
     Ok(balance)
 }
 
+/// Seals the batch onto the one before it. The books are already those after the batch, but for
+/// their hash.
+fn seal(books: &Books, batch: &Batch) -> String {
+    let mut link = Link::new(
+        &books.chain_hash,
+        &Sealed {
+            organization: &books.organization.to_string(),
+            sequence: books.batch_count,
+            id: &batch.id.to_string(),
+            source: batch.source.as_str(),
+            code: batch.code,
+            balance_nano: books.balance.nanos(),
+            booked_at: micros(books.booked_at),
+        },
+    );
+    for transfer in &batch.transfers {
+        let (debit, credit) = (transfer.debit.to_string(), transfer.credit.to_string());
+        link.transfer(
+            &transfer.id.to_string(),
+            &debit,
+            &credit,
+            transfer.amount.nanos(),
+        );
+    }
+    link.seal()
+}
+
 async fn write_batch_in(
     connection: &mut Connection,
     books: &Books,
@@ -289,8 +318,9 @@ async fn write_batch_in(
 ) -> Result<(), PostError> {
     sqlx::query(
         "insert into batches
-             (id, organization_id, source, code, sequence, balance_nano, booked_at, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+             (id, organization_id, source, code, sequence, balance_nano, booked_at, created_at,
+              chain_hash)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(batch.id.to_string())
     .bind(books.organization.to_string())
@@ -300,6 +330,7 @@ async fn write_batch_in(
     .bind(books.balance.nanos())
     .bind(micros(books.booked_at))
     .bind(micros(now))
+    .bind(&books.chain_hash)
     .execute(&mut *connection)
     .await?;
     for (position, transfer) in (0_i64..).zip(&batch.transfers) {
@@ -373,12 +404,13 @@ async fn write_heads_in(
         expect_one(updated.rows_affected(), "accounts")?;
     }
     let updated = sqlx::query(
-        "update books set batch_count = $1, balance_nano = $2, booked_at = $3
-         where organization_id = $4 and batch_count = $1 - 1",
+        "update books set batch_count = $1, balance_nano = $2, booked_at = $3, chain_hash = $4
+         where organization_id = $5 and batch_count = $1 - 1",
     )
     .bind(books.batch_count)
     .bind(books.balance.nanos())
     .bind(micros(books.booked_at))
+    .bind(&books.chain_hash)
     .bind(books.organization.to_string())
     .execute(connection)
     .await?;

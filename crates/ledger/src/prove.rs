@@ -1,5 +1,7 @@
 //! The proof: everything that is stored twice is computed again from the transfers, row by row.
 
+mod books;
+
 use std::collections::HashMap;
 
 use futures::TryStreamExt;
@@ -62,11 +64,12 @@ pub async fn prove_in(connection: &mut Connection) -> Result<Proof, LedgerError>
     let postings = check_postings_in(connection, &accounts).await?;
     let (transfers_check, transfers, sums) = check_transfers_in(connection, &accounts).await?;
     let balances = check_balances(&accounts, &sums);
-    let books = check_books_in(connection).await?;
+    let books = books::check_sequence_in(connection).await?;
+    let chain = books::check_chain_in(connection).await?;
     Ok(Proof {
         accounts: accounts.len() as u64,
         transfers,
-        checks: vec![postings, transfers_check, balances, books],
+        checks: vec![postings, transfers_check, balances, books, chain],
     })
 }
 
@@ -265,61 +268,4 @@ fn check_balances(accounts: &HashMap<String, AccountRow>, sums: &Sums) -> Check 
         check.differs(format!("debits {all_debits} are not credits {all_credits}"));
     }
     check
-}
-
-/// Each organization's batches run without a gap and never back in time; each balance follows
-/// from the one before and the batch's transfers; the last one is the books'.
-async fn check_books_in(connection: &mut Connection) -> Result<Check, LedgerError> {
-    let mut check = Check::new("batches run without a gap to each organization's balance");
-    let mut last: HashMap<String, (i64, i64, i64)> = HashMap::new();
-    {
-        let mut rows = sqlx::query(
-            "select batches.organization_id, batches.sequence, batches.balance_nano,
-                    batches.booked_at,
-                    cast((select coalesce(sum(
-                        case when accounts.normal_side = 'credit' then postings.amount_nano
-                             else -postings.amount_nano end), 0)
-                     from transfers
-                     join postings on postings.transfer_id = transfers.id
-                     join accounts on accounts.id = postings.account_id
-                     where transfers.batch_id = batches.id) as bigint) as amount_nano
-             from batches order by batches.organization_id, batches.sequence",
-        )
-        .fetch(&mut *connection);
-        while let Some(row) = rows.try_next().await? {
-            let organization: String = row.try_get("organization_id")?;
-            let sequence: i64 = row.try_get("sequence")?;
-            let balance: i64 = row.try_get("balance_nano")?;
-            let booked_at: i64 = row.try_get("booked_at")?;
-            let amount: i64 = row.try_get("amount_nano")?;
-            let (count, previous, since) =
-                last.get(&organization).copied().unwrap_or((0, 0, i64::MIN));
-            if sequence != count + 1
-                || previous.checked_add(amount) != Some(balance)
-                || booked_at < since
-            {
-                check.differs(format!(
-                    "{organization} batch {sequence} after {count}: {previous} + {amount} is not {balance}, or it is booked before"
-                ));
-            }
-            last.insert(organization, (sequence, balance, booked_at));
-        }
-    }
-    let mut rows = sqlx::query("select organization_id, batch_count, balance_nano from books")
-        .fetch(connection);
-    while let Some(row) = rows.try_next().await? {
-        let organization: String = row.try_get("organization_id")?;
-        let head: (i64, i64) = (row.try_get("batch_count")?, row.try_get("balance_nano")?);
-        let (count, balance, _) = last.remove(&organization).unwrap_or_default();
-        if head != (count, balance) {
-            check.differs(format!(
-                "{organization}: the books say {head:?}, the batches {:?}",
-                (count, balance)
-            ));
-        }
-    }
-    for organization in last.into_keys() {
-        check.differs(format!("{organization} has batches and no books"));
-    }
-    Ok(check)
 }

@@ -63,6 +63,22 @@ async fn one_wrong_unit_anywhere_is_found_and_named() {
         ),
         ("books", "update books set balance_nano = balance_nano + 1"),
         ("books", "update books set batch_count = 9"),
+        (
+            "books",
+            "update books set chain_hash = replace(chain_hash, '1', '2')",
+        ),
+        (
+            "batches",
+            "update batches set chain_hash = replace(chain_hash, '1', '2')",
+        ),
+        (
+            "batches",
+            "update batches set source = 'test:9' where sequence = 1",
+        ),
+        (
+            "batches",
+            "update batches set code = 'other' where sequence = 2",
+        ),
     ] {
         let mut world = World::new().await;
         world.top_up("1", 25, 0).await;
