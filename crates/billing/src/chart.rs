@@ -45,6 +45,11 @@ const PLATFORM: [(AccountId, Normal); 7] = [
     (AccountId::platform("tax_payable"), Normal::Credit),
 ];
 
+#[cfg(test)]
+pub(crate) fn platform_accounts() -> impl Iterator<Item = AccountId> {
+    PLATFORM.into_iter().map(|(account, _)| account)
+}
+
 pub(crate) async fn open_platform_accounts(core: &Core) -> Result<(), OpenError> {
     let accounts = PLATFORM.map(|(account, normal)| (account, normal, None));
     let opened = async {

@@ -7,6 +7,7 @@
 mod chart;
 mod clock;
 mod db;
+mod export;
 mod history;
 mod jobs;
 pub mod metering;
@@ -26,6 +27,7 @@ use types::time::Timestamp;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use db::OpenError;
+pub use export::beancount::ExportError;
 pub use history::{History, HistoryError};
 pub use jobs::reconciliation::{Reconciled, Reconciliation};
 pub use metering::{IngestError, Ingested, Usage};
@@ -181,5 +183,16 @@ impl Billing {
     /// When the database does not answer.
     pub async fn prove(&self) -> Result<Proof, StoreError> {
         prove::prove(&self.core).await
+    }
+
+    /// Writes the whole ledger as a Beancount journal. Memory does not grow with the ledger.
+    ///
+    /// # Errors
+    /// When the database does not answer or `out` does not take it.
+    pub async fn export_beancount(
+        &self,
+        out: &mut (impl std::io::Write + Send),
+    ) -> Result<(), ExportError> {
+        export::beancount::write(&self.core, out).await
     }
 }

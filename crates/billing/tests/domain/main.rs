@@ -4,6 +4,7 @@
 
 #[path = "../../../ledger/tests/ledger/database.rs"]
 mod database;
+mod export;
 mod history;
 mod metering;
 mod metering_random;

@@ -21,9 +21,16 @@ const POSTGRES: &str = "select cast(table_name || '.' || column_name || ' ' || d
 async fn the_database_has_the_columns_that_both_have() {
     let world = World::new().await;
     let mut connection = AnyConnection::connect(world.database_url()).await.unwrap();
-    let query = if world.is_postgres() { POSTGRES } else { SQLITE };
+    let query = if world.is_postgres() {
+        POSTGRES
+    } else {
+        SQLITE
+    };
     let rows = sqlx::query(query).fetch_all(&mut connection).await.unwrap();
-    let mut lines: Vec<String> = rows.iter().map(|row| row.try_get("line").unwrap()).collect();
+    let mut lines: Vec<String> = rows
+        .iter()
+        .map(|row| row.try_get("line").unwrap())
+        .collect();
     lines.sort_unstable();
     let found = lines.join("\n") + "\n";
     assert!(found == COLUMNS, "columns.txt should read:\n{found}");

@@ -1,0 +1,3 @@
+//! The books in forms that others read.
+
+pub(crate) mod beancount;

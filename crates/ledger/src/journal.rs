@@ -1,0 +1,75 @@
+//! Everything that was ever posted, as a stream: for exports that must not hold it in memory.
+
+use futures::Stream;
+use futures::stream::StreamExt;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+use types::money::Money;
+use types::time::Timestamp;
+
+use crate::sql::{money, time};
+use crate::{Connection, LedgerError};
+
+/// One transfer with its batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalRow {
+    pub batch: String,
+    pub source: String,
+    pub code: String,
+    pub sequence: i64,
+    pub booked_at: Timestamp,
+    /// 0 for the batch's first transfer.
+    pub position: i64,
+    pub debit: String,
+    pub credit: String,
+    pub amount: Money,
+}
+
+/// All transfers, batch by batch, organization by organization. Run it in a transaction that sees
+/// one state.
+pub fn journal_in(
+    connection: &mut Connection,
+) -> impl Stream<Item = Result<JournalRow, LedgerError>> + '_ {
+    sqlx::query(
+        "select batches.id, batches.source, batches.code, batches.sequence, batches.booked_at,
+                transfers.position, transfers.debit_account_id, transfers.credit_account_id,
+                transfers.amount_nano
+         from batches join transfers on transfers.batch_id = batches.id
+         order by batches.organization_id, batches.sequence, transfers.position",
+    )
+    .fetch(connection)
+    .map(|row| read(&row?))
+}
+
+fn read(row: &AnyRow) -> Result<JournalRow, LedgerError> {
+    Ok(JournalRow {
+        batch: row.try_get("id")?,
+        source: row.try_get("source")?,
+        code: row.try_get("code")?,
+        sequence: row.try_get("sequence")?,
+        booked_at: time(row, "booked_at")?,
+        position: row.try_get("position")?,
+        debit: row.try_get("debit_account_id")?,
+        credit: row.try_get("credit_account_id")?,
+        amount: money(row, "amount_nano")?,
+    })
+}
+
+/// Every open account with the balance that it carries; `None` for the platform's, which carry
+/// none.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn accounts_in(
+    connection: &mut Connection,
+) -> Result<Vec<(String, Option<Money>)>, LedgerError> {
+    let rows = sqlx::query("select id, balance_nano from accounts order by id")
+        .fetch_all(connection)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let balance: Option<i64> = row.try_get("balance_nano")?;
+            Ok((row.try_get("id")?, balance.map(Money::from_nanos)))
+        })
+        .collect()
+}
