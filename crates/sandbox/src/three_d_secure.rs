@@ -257,7 +257,7 @@ fn page(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>Sandbox Bank</title>\n<style nonce=\"{nonce}\">{STYLE}</style>\n</head>\n\
-         <body>\n<main>\n{body}\n</main>\n{script}</body>\n</html>\n"
+         <body>\n<main aria-label=\"Sandbox Bank\">\n{body}\n</main>\n{script}</body>\n</html>\n"
     );
     // A form may lead on to the return address, and browsers check that against `form-action`.
     let onward = return_url.and_then(origin_of).unwrap_or_default();
