@@ -1,0 +1,171 @@
+//! The command line: one file a subcommand.
+//!
+//! Owns what can be typed and what is printed. Standard output carries a command's result alone;
+//! progress and logs go to standard error.
+
+mod export;
+mod key;
+mod migrate;
+mod prove;
+mod rates;
+mod seed;
+mod serve;
+mod user;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::TelemetryConfig;
+use crate::telemetry;
+
+const EXAMPLES: &str = "\
+Examples:
+  Try it, with a demo organization and test cards:
+    zerogpu-billing seed
+    zerogpu-billing serve
+
+  Run it for real:
+    zerogpu-billing user add --email you@example.com --organization \"Your company\"
+    zerogpu-billing key create --organization ID --project ID --name gateway
+    zerogpu-billing serve --addr 0.0.0.0:3000 --public-url https://billing.example.com \\
+        --database-url postgres://billing@db.internal/billing
+
+Every option can be set by the environment variable that is named beside it.";
+
+/// Prepaid credit for AI inference: a ledger, a dashboard and a payment gateway in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "zerogpu-billing", version, about, after_help = EXAMPLES)]
+#[command(propagate_version = true, max_term_width = 100)]
+struct CommandLine {
+    #[command(flatten)]
+    telemetry: TelemetryConfig,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer requests until told to stop (SIGTERM or Ctrl-C)
+    Serve(Box<serve::ServeArgs>),
+    /// Bring the database's tables up to date, and nothing else
+    Migrate(migrate::MigrateArgs),
+    /// Compute every balance and cost again and say what differs
+    Prove(prove::ProveArgs),
+    /// The books in forms that others read
+    Export {
+        #[command(subcommand)]
+        command: export::ExportCommand,
+    },
+    /// Make a demo organization; prints one line of JSON
+    Seed(seed::SeedArgs),
+    /// People who sign in
+    User {
+        #[command(subcommand)]
+        command: user::UserCommand,
+    },
+    /// Keys with which gateways report usage
+    Key {
+        #[command(subcommand)]
+        command: key::KeyCommand,
+    },
+    /// What models cost
+    Rates {
+        #[command(subcommand)]
+        command: rates::RatesCommand,
+    },
+}
+
+impl Command {
+    /// A command that prints a result does not need to tell how it went there.
+    const fn usual_log(&self) -> &'static str {
+        match self {
+            Self::Serve(_) => "info",
+            Self::Migrate(_)
+            | Self::Prove(_)
+            | Self::Export { .. }
+            | Self::Seed(_)
+            | Self::User { .. }
+            | Self::Key { .. }
+            | Self::Rates { .. } => "warn",
+        }
+    }
+}
+
+/// Runs what was typed.
+#[must_use]
+pub fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    let result = telemetry::start_logging(&line.telemetry, line.command.usual_log())
+        .and_then(|()| runtime.block_on(run(line.command)));
+    match result {
+        Ok(code) => code,
+        Err(error) => fail(&error),
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    crate::install_crypto();
+    match command {
+        Command::Serve(args) => serve::run(&args).await?,
+        Command::Migrate(args) => migrate::run(&args).await?,
+        Command::Prove(args) => return prove::run(&args).await,
+        Command::Export { command } => export::run(&command).await?,
+        Command::Seed(args) => seed::run(&args).await?,
+        Command::User { command } => user::run(&command).await?,
+        Command::Key { command } => key::run(&command).await?,
+        Command::Rates { command } => rates::run(&command).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One line for a person: what could not be done, and why.
+fn fail(error: &anyhow::Error) -> ExitCode {
+    // When even standard error is gone there is nobody left to tell.
+    let _ = writeln!(io::stderr(), "error: {error:#}");
+    ExitCode::FAILURE
+}
+
+/// A line of the command's result.
+fn print(line: impl std::fmt::Display) -> io::Result<()> {
+    writeln!(io::stdout(), "{line}")
+}
+
+/// A line about how far the command is.
+fn progress(line: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn help_shows_where_secrets_are_set_and_never_their_value() {
+        let mut command = CommandLine::command();
+        let serve = command.find_subcommand_mut("serve").unwrap();
+        let help = serve.render_long_help().to_string();
+        assert!(help.contains("BILLING_STRIPE_SECRET_KEY"));
+        for argument in serve.get_arguments() {
+            let name = argument.get_id().as_str();
+            let is_secret =
+                name.contains("secret") && name != "secure_cookies" || name == "database_url";
+            assert!(
+                !is_secret || argument.is_hide_env_values_set(),
+                "{name} shows its value"
+            );
+        }
+    }
+}

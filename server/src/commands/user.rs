@@ -1,0 +1,137 @@
+//! `user add`: the first person of an organization, or another one.
+
+use std::io::{self, BufRead, IsTerminal};
+
+use anyhow::{Context, bail};
+use billing::Billing;
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+use types::ids::{OrganizationId, ProjectId, UserId};
+use types::tenancy::Role;
+
+use super::{print, progress};
+use crate::config::DatabaseConfig;
+use crate::parts::open_offline;
+
+/// Every key belongs to a project, so a new organization gets one.
+const FIRST_PROJECT: &str = "Default";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum UserCommand {
+    /// Add a person; the password is read from standard input or asked for
+    ///
+    /// With an organization's id the person joins it. With any other text a new organization of
+    /// that name is made, and the person owns it. Prints one line of JSON.
+    Add(AddArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AddArgs {
+    /// What the person signs in with
+    #[arg(long)]
+    email: String,
+
+    /// An organization's id, or the name of a new one
+    #[arg(long, value_name = "ID|NAME")]
+    organization: String,
+
+    /// What the person may do in an organization that is there already
+    #[arg(long, value_enum, default_value = "member")]
+    role: RoleName,
+
+    #[command(flatten)]
+    database: DatabaseConfig,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RoleName {
+    Owner,
+    BillingAdmin,
+    Member,
+    Finance,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Owner => Self::Owner,
+            RoleName::BillingAdmin => Self::BillingAdmin,
+            RoleName::Member => Self::Member,
+            RoleName::Finance => Self::Finance,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Added {
+    user_id: UserId,
+    organization_id: OrganizationId,
+    /// The new organization's first project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project_id: Option<ProjectId>,
+}
+
+pub(super) async fn run(command: &UserCommand) -> anyhow::Result<()> {
+    let UserCommand::Add(args) = command;
+    let billing = open_offline(&args.database).await?;
+    billing
+        .migrate()
+        .await
+        .context("the migrations cannot be applied")?;
+    let added = add(&billing, args).await?;
+    billing.close().await;
+    print(serde_json::to_string(&added)?)?;
+    Ok(())
+}
+
+async fn add(billing: &Billing, args: &AddArgs) -> anyhow::Result<Added> {
+    let tenancy = billing.tenancy();
+    let user_id = match tenancy.find_user(&args.email).await? {
+        Some(user) => {
+            progress(format_args!(
+                "{} is known: the password stays as it is",
+                args.email
+            ));
+            user
+        }
+        None => tenancy.create_user(&args.email, &read_password()?).await?,
+    };
+    if let Ok(organization_id) = args.organization.parse() {
+        tenancy
+            .add_member(organization_id, user_id, args.role.into())
+            .await?;
+        return Ok(Added {
+            user_id,
+            organization_id,
+            project_id: None,
+        });
+    }
+    let organization_id = tenancy
+        .create_organization(&args.organization, user_id)
+        .await?;
+    let project_id = tenancy
+        .create_project(organization_id, FIRST_PROJECT)
+        .await?;
+    Ok(Added {
+        user_id,
+        organization_id,
+        project_id: Some(project_id),
+    })
+}
+
+/// Never from the command line: others on the machine can read that.
+fn read_password() -> anyhow::Result<String> {
+    if !io::stdin().is_terminal() {
+        let mut line = String::new();
+        io::stdin()
+            .lock()
+            .read_line(&mut line)
+            .context("no password on standard input")?;
+        return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
+    }
+    let password = rpassword::prompt_password("Password (at least 12 characters): ")?;
+    if rpassword::prompt_password("The same again: ")? != password {
+        bail!("the two passwords differ");
+    }
+    Ok(password)
+}

@@ -1,0 +1,113 @@
+//! Where the books are kept.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
+
+/// Which database, and the directory for what lies beside it.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Storage")]
+pub struct DatabaseConfig {
+    /// Directory for the SQLite file and the sandbox's store; made when it is missing
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "BILLING_DATA",
+        default_value = "./data"
+    )]
+    pub data: PathBuf,
+
+    /// PostgreSQL instead of the SQLite file, such as postgres://billing@db.internal/billing
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "BILLING_DATABASE_URL",
+        hide_env_values = true
+    )]
+    pub database_url: Option<SecretString>,
+}
+
+impl DatabaseConfig {
+    /// The address that the database is opened with. It may hold a password: never print it.
+    #[must_use]
+    pub fn url(&self) -> SecretString {
+        match &self.database_url {
+            Some(url) => url.clone(),
+            None => {
+                let path = self.data.join("billing.sqlite3");
+                format!("sqlite://{}?mode=rwc", path.display()).into()
+            }
+        }
+    }
+
+    /// The built-in processor's own store.
+    #[must_use]
+    pub fn sandbox_store(&self) -> PathBuf {
+        self.data.join("sandbox.sqlite3")
+    }
+
+    /// What the demo's second run needs to know again; see the `seed` command.
+    #[must_use]
+    pub fn demo_file(&self) -> PathBuf {
+        self.data.join("demo.json")
+    }
+
+    /// `SQLite in ./data` or `PostgreSQL`: for logs, without anything secret.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match &self.database_url {
+            Some(url) if url.expose_secret().starts_with("postgres") => "PostgreSQL".to_owned(),
+            Some(_) => "the database that was given".to_owned(),
+            None => format!("SQLite in {}", self.data.display()),
+        }
+    }
+
+    /// Makes the data directory, for this user alone.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn prepare_directory(&self) -> io::Result<()> {
+        make_private_directory(&self.data)
+    }
+}
+
+fn make_private_directory(path: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_a_file_in_the_data_directory() {
+        let config = DatabaseConfig {
+            data: "/srv/billing".into(),
+            database_url: None,
+        };
+        assert_eq!(
+            config.url().expose_secret(),
+            "sqlite:///srv/billing/billing.sqlite3?mode=rwc"
+        );
+        assert_eq!(config.label(), "SQLite in /srv/billing");
+    }
+
+    #[test]
+    fn a_password_in_the_address_is_neither_in_the_label_nor_in_debug_output() {
+        let config = DatabaseConfig {
+            data: "./data".into(),
+            database_url: Some("postgres://billing:hunter2@db/billing".to_owned().into()),
+        };
+        assert_eq!(config.label(), "PostgreSQL");
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,15 @@
+//! Settings: one small struct a concern, read from flags and from `BILLING_*`.
+//!
+//! Owns what can be set, its default and whether the settings fit together. Does not open anything.
+
+mod database;
+mod gateway;
+mod listen;
+mod site;
+mod telemetry;
+
+pub use database::DatabaseConfig;
+pub use gateway::{GatewayChoice, GatewayConfig, StripeKeys};
+pub use listen::{AddressConfig, ListenConfig, PublicUrl, reachable};
+pub use site::SiteConfig;
+pub use telemetry::{LogFormat, TelemetryConfig};

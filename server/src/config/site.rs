@@ -1,0 +1,18 @@
+//! The browser's side: where its files are.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// The built site.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Pages")]
+pub struct SiteConfig {
+    /// Directory of the built site (needed unless the site is inside this binary)
+    #[arg(long, value_name = "DIR", env = "BILLING_SITE")]
+    pub site: Option<PathBuf>,
+
+    /// For developers: pages reload themselves after a rebuild, files are not cached
+    #[arg(long, env = "BILLING_DEV")]
+    pub dev: bool,
+}

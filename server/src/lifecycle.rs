@@ -1,0 +1,195 @@
+//! How a server starts and ends.
+//!
+//! Owns the order. Starting: listen, migrate, open, work, answer. Ending: stop accepting, finish
+//! what was accepted, stop the workers, stop the built-in processor, close the database. The
+//! processor listens on a loopback port of its own, so that a payment under way is still answered
+//! after the front door has closed.
+
+use std::future::IntoFuture;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use billing::{Billing, GatewaySettings};
+use clap::Args;
+use sandbox::Sandbox;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{
+    DatabaseConfig, GatewayChoice, GatewayConfig, ListenConfig, PublicUrl, SiteConfig, reachable,
+};
+use crate::parts::{
+    Parts, SANDBOX_PATH, SandboxAddresses, WebOptions, gateway_origins, open_billing, open_sandbox,
+    stripe_settings,
+};
+use crate::web::site::Site;
+use crate::{rates, router, worker};
+
+/// Longer than any answer may take, so nothing that was accepted is cut off.
+const LONGEST_GOODBYE: Duration = Duration::from_secs(35);
+
+/// Everything that `serve` can be told.
+#[derive(Debug, Clone, Args)]
+pub struct ServeConfig {
+    #[command(flatten)]
+    pub listen: ListenConfig,
+    #[command(flatten)]
+    pub database: DatabaseConfig,
+    #[command(flatten)]
+    pub site: SiteConfig,
+    #[command(flatten)]
+    pub gateway: GatewayConfig,
+}
+
+/// A server that answers.
+pub struct Server {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    pub public_url: PublicUrl,
+    /// The domain, for whoever started the server in its own process.
+    pub billing: Billing,
+    pub sandbox: Option<Sandbox>,
+    front_door: Task,
+    workers: Task,
+    sandbox_door: Option<Task>,
+}
+
+/// Something that runs until it is told to stop.
+struct Task {
+    stop: CancellationToken,
+    done: JoinHandle<()>,
+}
+
+impl Task {
+    async fn end(self, name: &'static str) {
+        self.stop.cancel();
+        match tokio::time::timeout(LONGEST_GOODBYE, self.done).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "{name} ended badly"),
+            Err(_) => tracing::error!("{name} did not end in time"),
+        }
+    }
+}
+
+impl Server {
+    /// Starts a server: when this returns, it answers.
+    ///
+    /// # Errors
+    /// When the settings do not fit together or a part cannot be opened.
+    pub async fn start(config: &ServeConfig) -> anyhow::Result<Self> {
+        crate::install_crypto();
+        let choice = config.gateway.choose()?;
+        let site = Site::load(config.site.site.as_deref(), !config.site.dev)?;
+        config.database.prepare_directory().with_context(|| {
+            format!(
+                "the data directory {} cannot be made",
+                config.database.data.display()
+            )
+        })?;
+        let listener = TcpListener::bind(config.listen.address.addr)
+            .await
+            .with_context(|| format!("cannot listen on {}", config.listen.address.addr))?;
+        let addr = listener.local_addr()?;
+        let public_url = config.listen.address.public_url(addr)?;
+        let (gateway, sandbox) = open_gateway(config, &choice, addr, &public_url).await?;
+        let billing = open_billing(&config.database, gateway).await?;
+        billing
+            .migrate()
+            .await
+            .context("the migrations cannot be applied")?;
+        rates::load_built_in(&billing).await?;
+
+        let web = WebOptions {
+            secure_cookies: config.listen.cookies_are_secure(&public_url),
+            public_url: public_url.clone(),
+            dev: config.site.dev,
+            client_address_header: config.listen.client_address_header.clone(),
+            gateway_origins: gateway_origins(&choice),
+        };
+        let (sandbox, sandbox_listener) = sandbox.unzip();
+        let parts = Parts::new(billing.clone(), sandbox.clone(), site, web, addr);
+        let sandbox_door = sandbox_listener
+            .zip(sandbox.clone())
+            .map(|(listener, sandbox)| {
+                let routes = Router::new().nest(SANDBOX_PATH, sandbox.router());
+                listen(listener, routes)
+            });
+        let workers = start_workers(&parts);
+        let front_door = listen(listener, router::router(parts)?);
+        tracing::info!(
+            "{} answers at {}",
+            config.database.label(),
+            public_url.origin()
+        );
+        Ok(Self {
+            addr,
+            public_url,
+            billing,
+            sandbox,
+            front_door,
+            workers,
+            sandbox_door,
+        })
+    }
+
+    /// Ends in order. Nothing that was accepted is lost.
+    pub async fn stop(self) {
+        tracing::info!("stopping: finishing what was accepted");
+        self.front_door.end("the front door").await;
+        self.workers.end("a worker").await;
+        if let Some(door) = self.sandbox_door {
+            door.end("the sandbox").await;
+        }
+        self.billing.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+/// The gateway's settings, and the sandbox with its own door when it is the gateway.
+async fn open_gateway(
+    config: &ServeConfig,
+    choice: &GatewayChoice,
+    addr: SocketAddr,
+    public_url: &PublicUrl,
+) -> anyhow::Result<(GatewaySettings, Option<(Sandbox, TcpListener)>)> {
+    match choice {
+        GatewayChoice::Stripe(keys) => Ok((stripe_settings(keys, public_url), None)),
+        GatewayChoice::Sandbox => {
+            let listener = TcpListener::bind(("127.0.0.1", 0))
+                .await
+                .context("no loopback port is free for the sandbox")?;
+            let (sandbox, settings) = open_sandbox(&SandboxAddresses {
+                store: config.database.sandbox_store(),
+                internal: listener.local_addr()?,
+                public_url: public_url.clone(),
+                webhooks: reachable(addr),
+            })
+            .await?;
+            Ok((settings, Some((sandbox, listener))))
+        }
+    }
+}
+
+fn listen(listener: TcpListener, routes: Router) -> Task {
+    let stop = CancellationToken::new();
+    let stopped = stop.clone().cancelled_owned();
+    let service = routes.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, service)
+        .with_graceful_shutdown(stopped)
+        .into_future();
+    let done = tokio::spawn(async move {
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "a listener failed");
+        }
+    });
+    Task { stop, done }
+}
+
+fn start_workers(parts: &Parts) -> Task {
+    let stop = CancellationToken::new();
+    let done = tokio::spawn(worker::run(parts.clone(), stop.clone()));
+    Task { stop, done }
+}

@@ -1,0 +1,27 @@
+//! Nobody waits for an answer longer than this.
+
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+
+use crate::rest::error::ApiError;
+
+/// Longer than the gateway's own limit, so that a slow payment is told as one.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// The work is dropped where it waits. Nothing is half done then: a transaction rolls back, and a
+/// payment under way stays pending until reconciliation has asked about it.
+pub(crate) async fn apply(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(LIMIT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "timeout",
+            "this took too long; repeat the request with the same id",
+        )
+        .into_response(),
+    }
+}

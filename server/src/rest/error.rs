@@ -1,0 +1,220 @@
+//! The machine API's errors: `{"error":{"type","code","message","param"}}`.
+//!
+//! Owns how a problem of the domain becomes a status and a body. Does not own the words of a
+//! refusal: those are the domain's. What is broken is logged here, once, and told in general words.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use billing::{Problem, ProblemKind};
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+
+/// Clients that follow the reference platform's SDKs look here before they repeat a request.
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+/// How long to wait before asking again for what we could not find out.
+const UNKNOWN_RETRY: Duration = Duration::from_secs(1);
+
+/// An answer that is not the one that was asked for.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    param: Option<String>,
+    retry_after: Option<Duration>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: Detail<'a>,
+}
+
+#[derive(Serialize)]
+struct Detail<'a> {
+    r#type: &'static str,
+    code: &'a str,
+    message: &'a str,
+    param: Option<&'a str>,
+}
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            param: None,
+            retry_after: None,
+        }
+    }
+
+    pub(crate) fn invalid(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// The same, pointing at a part of the request.
+    pub(crate) fn at(self, param: impl Into<String>) -> Self {
+        self.about(Some(param.into()))
+    }
+
+    /// The same, pointing at a part of the request if there is one to point at.
+    pub(crate) fn about(self, param: Option<String>) -> Self {
+        Self { param, ..self }
+    }
+
+    /// The same, its message behind the place that it is about.
+    pub(crate) fn behind(self, place: &str) -> Self {
+        Self {
+            message: format!("{place}: {}", self.message),
+            ..self
+        }
+    }
+
+    pub(crate) fn broken() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal_error",
+            "something went wrong on our side; it was recorded, and repeating the request is safe",
+        )
+    }
+
+    /// The family that a status belongs to; `rate_limit_exceeded` is its own, as clients expect.
+    fn kind(&self) -> &'static str {
+        match self.status {
+            StatusCode::UNAUTHORIZED => "authentication_error",
+            StatusCode::FORBIDDEN => "permission_error",
+            StatusCode::NOT_FOUND => "not_found_error",
+            StatusCode::CONFLICT => "conflict_error",
+            StatusCode::TOO_MANY_REQUESTS => "rate_limit_exceeded",
+            status if status.is_server_error() => "server_error",
+            _ => "invalid_request_error",
+        }
+    }
+}
+
+impl<P: Problem> From<P> for ApiError {
+    fn from(problem: P) -> Self {
+        let (status, retry_after) = match problem.kind() {
+            ProblemKind::Invalid => (StatusCode::BAD_REQUEST, None),
+            ProblemKind::NotFound => (StatusCode::NOT_FOUND, None),
+            ProblemKind::Conflict => (StatusCode::CONFLICT, None),
+            ProblemKind::NotAllowed => (StatusCode::FORBIDDEN, None),
+            ProblemKind::Throttled { retry_after } => {
+                (StatusCode::TOO_MANY_REQUESTS, Some(retry_after))
+            }
+            ProblemKind::Unknown => (StatusCode::SERVICE_UNAVAILABLE, Some(UNKNOWN_RETRY)),
+            ProblemKind::Broken => {
+                tracing::error!(error = %chain(&problem), "a request failed");
+                return Self::broken();
+            }
+        };
+        Self {
+            status,
+            code: problem.code(),
+            message: problem.to_string(),
+            param: problem.field(),
+            retry_after,
+        }
+    }
+}
+
+/// The error and its causes, on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut written = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        written.push_str(": ");
+        written.push_str(&error.to_string());
+        cause = error.source();
+    }
+    written
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let detail = Detail {
+            r#type: self.kind(),
+            code: self.code,
+            message: &self.message,
+            param: self.param.as_deref(),
+        };
+        let mut response = (self.status, Json(Body { error: detail })).into_response();
+        let headers = response.headers_mut();
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey"));
+        }
+        if let Some(wait) = self.retry_after {
+            // Rounded up: a client that comes back a moment early is refused again.
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
+        let should_retry = self.retry_after.is_some() || self.status.is_server_error();
+        let should_retry = if should_retry { "true" } else { "false" };
+        headers.insert(SHOULD_RETRY, HeaderValue::from_static(should_retry));
+        response
+    }
+}
+
+/// No such route.
+pub(crate) async fn not_found() -> ApiError {
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "no_such_route",
+        "there is nothing at this path",
+    )
+}
+
+/// The route is there, but not for this method; axum adds `Allow`.
+pub(crate) async fn method_not_allowed() -> ApiError {
+    ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "this path does not take this method",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the table `transfers` is gone")]
+    struct Refused(ProblemKind);
+
+    impl Problem for Refused {
+        fn kind(&self) -> ProblemKind {
+            self.0
+        }
+
+        fn code(&self) -> &'static str {
+            "refused"
+        }
+    }
+
+    #[test]
+    fn what_is_broken_is_not_told_to_the_caller() {
+        let error = ApiError::from(Refused(ProblemKind::Broken));
+        assert_eq!(error.status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!error.message.contains("transfers"));
+    }
+
+    #[test]
+    fn a_throttled_caller_is_told_when_to_come_back_rounded_up() {
+        let retry_after = Duration::from_millis(1_200);
+        let response =
+            ApiError::from(Refused(ProblemKind::Throttled { retry_after })).into_response();
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(response.headers()[RETRY_AFTER], "2");
+        assert_eq!(response.headers()[&SHOULD_RETRY], "true");
+    }
+
+    #[test]
+    fn a_conflict_is_not_worth_repeating() {
+        let response = ApiError::from(Refused(ProblemKind::Conflict)).into_response();
+        assert_eq!(response.status(), StatusCode::CONFLICT);
+        assert_eq!(response.headers()[&SHOULD_RETRY], "false");
+    }
+}

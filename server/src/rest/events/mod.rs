@@ -1,0 +1,103 @@
+//! `POST /v1/events`: usage, as CloudEvents 1.0.
+//!
+//! `content_type` says which shapes may come, `json` reads them without losing what is wrong with
+//! them, `decode` turns them into usage events. What an event costs is `billing`'s.
+
+mod content_type;
+mod decode;
+mod json;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use billing::{IngestError, Problem};
+use http::{HeaderMap, StatusCode};
+use types::usage::UsageEvent;
+
+use self::content_type::Shape;
+use self::decode::DecodeError;
+use super::caller::Caller;
+use super::error::ApiError;
+use crate::parts::Parts;
+use crate::telemetry;
+
+/// Takes all events of the request, durably, or none. `204` means that they are on disk.
+pub(crate) async fn ingest(
+    State(parts): State<Parts>,
+    Caller(caller): Caller,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<StatusCode, ApiError> {
+    let shape = Shape::of(&headers)?;
+    let body = body.map_err(|rejection| unreadable(&rejection))?;
+    let batch = decode::read(&body, shape)?;
+    let is_batch = batch.is_batch;
+    let taken = parts.billing.usage().ingest(&caller, batch.events).await;
+    let taken = taken.map_err(|error| positioned(error, is_batch))?;
+    count(taken.counted, "counted");
+    count(taken.already_counted, "already_counted");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The events of one request, and whether they came as a list.
+pub(crate) struct Batch {
+    pub events: Vec<UsageEvent>,
+    pub is_batch: bool,
+}
+
+/// `[3].data.model` in a batch, `data.model` alone, nothing for the whole of a lone event.
+fn param(index: usize, field: &str, is_batch: bool) -> Option<String> {
+    match (is_batch, field) {
+        (true, "") => Some(format!("[{index}]")),
+        (true, field) => Some(format!("[{index}].{field}")),
+        (false, "") => None,
+        (false, field) => Some(field.to_owned()),
+    }
+}
+
+/// The domain knows the event's place in the call, not whether it came alone.
+fn positioned(error: IngestError, is_batch: bool) -> ApiError {
+    let place = error.index().zip(error.field());
+    let answer = ApiError::from(error);
+    match place {
+        Some((index, field)) if is_batch => answer
+            .behind(&format!("event {index}"))
+            .about(param(index, &field, is_batch)),
+        Some(_) | None => answer,
+    }
+}
+
+impl From<DecodeError> for ApiError {
+    fn from(error: DecodeError) -> Self {
+        let answer = Self::invalid(error.code(), error.to_string());
+        match error {
+            DecodeError::Event {
+                index,
+                is_batch,
+                field,
+            } => answer.about(param(index, &field.name, is_batch)),
+            DecodeError::NotJson { .. }
+            | DecodeError::NotOne
+            | DecodeError::NotABatch
+            | DecodeError::TooMany { .. } => answer,
+        }
+    }
+}
+
+fn unreadable(rejection: &BytesRejection) -> ApiError {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "request_too_large",
+            "a request may be at most 1 MiB; send the events in several",
+        );
+    }
+    ApiError::invalid(
+        "unreadable_body",
+        "the request's body could not be read to its end",
+    )
+}
+
+fn count(events: usize, result: &'static str) {
+    metrics::counter!(telemetry::EVENTS, "result" => result).increment(events as u64);
+}

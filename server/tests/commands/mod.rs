@@ -1,0 +1,276 @@
+//! The binary's commands, as an operator types them.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+use sqlx::any::install_default_drivers;
+use sqlx::{AnyConnection, Connection};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+use crate::support::{TestDatabase, TestDirectory};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_zerogpu-billing");
+
+/// A directory and a database that commands work on.
+struct Installation {
+    directory: TestDirectory,
+    database: TestDatabase,
+}
+
+/// What a command printed and how it ended.
+struct Ended {
+    is_success: bool,
+    output: String,
+    errors: String,
+}
+
+impl Installation {
+    async fn create() -> Self {
+        Self {
+            directory: TestDirectory::new(),
+            database: TestDatabase::create().await,
+        }
+    }
+
+    async fn run(&self, words: &[&str], input: &str) -> Ended {
+        let mut command = Command::new(BINARY);
+        command
+            .args(words)
+            .arg("--data")
+            .arg(self.directory.path().join("data"));
+        if let Some(url) = self.database.url() {
+            command.args(["--database-url", &url]);
+        }
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(input.as_bytes()).await.unwrap();
+        drop(stdin);
+        let output = child.wait_with_output().await.unwrap();
+        Ended {
+            is_success: output.status.success(),
+            output: String::from_utf8(output.stdout).unwrap(),
+            errors: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// The one line of JSON that a command prints.
+    async fn json(&self, words: &[&str], input: &str) -> Value {
+        let ended = self.run(words, input).await;
+        assert!(ended.is_success, "{words:?}: {}", ended.errors);
+        assert_eq!(ended.output.lines().count(), 1, "{}", ended.output);
+        serde_json::from_str(&ended.output).unwrap()
+    }
+
+    async fn proves(&self) -> String {
+        let ended = self.run(&["prove"], "").await;
+        assert!(ended.is_success, "{}{}", ended.output, ended.errors);
+        ended.output.lines().last().unwrap().to_owned()
+    }
+
+    fn url(&self) -> String {
+        let file = self.directory.path().join("data/billing.sqlite3");
+        self.database
+            .url()
+            .unwrap_or_else(|| format!("sqlite://{}", file.display()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_is_made_once_and_told_the_same_each_time() {
+    let installation = Installation::create().await;
+    let first = installation
+        .json(&["seed", "--addr", "127.0.0.1:4321"], "")
+        .await;
+    assert_eq!(first["url"], "http://127.0.0.1:4321");
+    for name in [
+        "email",
+        "password",
+        "organization_id",
+        "project_id",
+        "api_key",
+    ] {
+        assert!(
+            first[name].as_str().is_some_and(|text| !text.is_empty()),
+            "{name}: {first}"
+        );
+    }
+    let proved = installation.proves().await;
+    let again = installation
+        .json(&["seed", "--addr", "127.0.0.1:4321"], "")
+        .await;
+    assert_eq!(first, again);
+    assert_eq!(proved, installation.proves().await);
+    let events: u64 = proved.rsplit(' ').nth(1).unwrap().parse().unwrap();
+    assert!((2_000..10_000).contains(&events), "{proved}");
+    installation.database.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_empty_demo_has_no_history() {
+    let installation = Installation::create().await;
+    installation.json(&["seed", "--empty"], "").await;
+    let proved = installation.proves().await;
+    assert!(proved.ends_with(" 0 transfers, 0 events"), "{proved}");
+    installation.database.drop().await;
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demos_key_is_readable_by_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let installation = Installation::create().await;
+    installation.json(&["seed", "--empty"], "").await;
+    let data = installation.directory.path().join("data");
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data.join("demo.json")), 0o600);
+    assert_eq!(mode(&data), 0o700);
+    installation.database.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_an_organization_and_a_key_are_made_without_the_demo() {
+    let installation = Installation::create().await;
+    let add = [
+        "user",
+        "add",
+        "--email",
+        "owner@example.com",
+        "--organization",
+        "Northwind",
+    ];
+    let added = installation.json(&add, "a-password-of-some-length\n").await;
+    let organization = added["organization_id"].as_str().unwrap();
+    let project = added["project_id"].as_str().unwrap();
+    let create = [
+        "key",
+        "create",
+        "--organization",
+        organization,
+        "--project",
+        project,
+        "--name",
+        "edge",
+    ];
+    let created = installation.json(&create, "").await;
+    assert!(
+        created["api_key"].as_str().unwrap().starts_with("zgpu-"),
+        "{created}"
+    );
+    let join = [
+        "user",
+        "add",
+        "--email",
+        "b@example.com",
+        "--organization",
+        organization,
+    ];
+    let joined = installation.json(&join, "another-password-of-length").await;
+    assert_eq!(joined["organization_id"], organization);
+    installation.database.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_is_too_short_or_missing_makes_nobody() {
+    let installation = Installation::create().await;
+    let add = [
+        "user",
+        "add",
+        "--email",
+        "owner@example.com",
+        "--organization",
+        "Northwind",
+    ];
+    for password in ["", "short", "password1234"] {
+        let ended = installation.run(&add, password).await;
+        assert!(!ended.is_success, "{password:?} was taken");
+        assert!(ended.errors.starts_with("error: "), "{}", ended.errors);
+        assert!(
+            password.is_empty() || !ended.errors.contains(password),
+            "{}",
+            ended.errors
+        );
+    }
+    installation.database.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rates_are_loaded_from_a_file_and_a_wrong_file_changes_nothing() {
+    let installation = Installation::create().await;
+    let file = installation.directory.path().join("rates.json");
+    let path = file.to_str().unwrap();
+    std::fs::write(&file, billing::rates::SEED_JSON).unwrap();
+    let load = [
+        "rates",
+        "load",
+        path,
+        "--effective-at",
+        "2026-12-01T00:00:00Z",
+    ];
+    let ended = installation.run(&load, "").await;
+    assert!(ended.is_success, "{}", ended.errors);
+    let expected =
+        "loaded 18 models and 11 for comparison, in force from 2026-12-01T00:00:00+00:00";
+    assert_eq!(ended.output.trim_end(), expected);
+    std::fs::write(&file, billing::rates::SEED_JSON.replace("0.15", "-0.15")).unwrap();
+    let ended = installation.run(&load, "").await;
+    assert!(
+        !ended.is_success && ended.errors.starts_with("error: "),
+        "{}",
+        ended.errors
+    );
+    installation.database.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn books_that_were_tampered_with_are_not_proved() {
+    let installation = Installation::create().await;
+    installation.json(&["seed"], "").await;
+    install_default_drivers();
+    let mut connection = AnyConnection::connect(&installation.url()).await.unwrap();
+    sqlx::query("update accounts set balance_nano = balance_nano + 1 where kind = 'prepaid'")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    let ended = installation.run(&["prove"], "").await;
+    assert!(!ended.is_success);
+    assert!(ended.output.contains("DIFFERS  "), "{}", ended.output);
+    assert!(
+        ended
+            .output
+            .lines()
+            .last()
+            .unwrap()
+            .starts_with("not proved: "),
+        "{}",
+        ended.output
+    );
+    installation.database.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_of_a_database_that_is_refused_is_not_repeated_with_its_password() {
+    let directory = TestDirectory::new();
+    let output = Command::new(BINARY)
+        .args([
+            "prove",
+            "--database-url",
+            "mysql://root:hunter2@db/billing",
+            "--data",
+        ])
+        .arg(directory.path())
+        .output()
+        .await
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success());
+    assert!(told.contains("sqlite:// or postgres://"), "{told}");
+    assert!(!told.contains("hunter2"), "{told}");
+}

@@ -1,0 +1,143 @@
+//! The server is killed while it works, again and again, and started again each time. At the end
+//! nothing that it acknowledged is missing and nobody was charged twice.
+//!
+//! The real binary, the real signal (`SIGKILL`), the database that `BILLING_TEST_DATABASE_URL`
+//! names or SQLite.
+
+mod kills {
+    pub mod books;
+    pub mod load;
+    pub mod process;
+}
+mod support;
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use kills::books::Books;
+use kills::load::{Load, Record};
+use kills::process::{Installation, Running};
+
+/// How often the server is killed.
+const KILLS: u32 = 55;
+/// What one run gets to do before it is killed, in milliseconds: from hardly anything to many
+/// requests under way.
+const RUN_MS: std::ops::Range<u64> = 40..900;
+/// Reconciliation asks about a payment that has been pending for ten seconds, every five.
+const RECONCILED_AFTER: Duration = Duration::from_secs(40);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_kills_lose_nothing_that_was_acknowledged_and_charge_nobody_twice() {
+    let began = Instant::now();
+    let installation = Installation::create().await;
+    let seeded = installation.seed().await;
+    let mut load = Load::prepare(&installation, &seeded).await;
+    let mut chance = Chance(0x5eed);
+    for _ in 0..KILLS {
+        let running = installation.start().await;
+        let run = Duration::from_millis(chance.within(RUN_MS));
+        let work = load.start(&running);
+        tokio::time::sleep(run).await;
+        running.kill().await;
+        load.finish(work).await;
+    }
+    let record = load.record();
+    println!(
+        "{KILLS} kills in {:?}: {} events and {} top-ups acknowledged of {} and {} sent",
+        began.elapsed(),
+        record.acknowledged_events.len(),
+        record.acknowledged_top_ups.len(),
+        record.sent_events.len(),
+        record.sent_top_ups.len(),
+    );
+
+    let running = installation.start().await;
+    settle_all(&load, &running, &record).await;
+    running.terminate().await;
+    let books = Books::read(&installation).await;
+    check_events(&books, &record);
+    check_top_ups(&books, &record);
+    assert_eq!(
+        books.balance_nano,
+        books.credited_nano() - books.used_nano()
+    );
+    let proved = installation.prove().await;
+    println!("{proved}");
+    installation.remove().await;
+}
+
+/// Every acknowledged event is there once, and nothing that was never sent.
+fn check_events(books: &Books, record: &Record) {
+    assert!(
+        record.acknowledged_events.len() > 100,
+        "hardly anything happened"
+    );
+    let counted: HashSet<_> = books.events.iter().map(|event| event.id.clone()).collect();
+    assert_eq!(
+        counted.len(),
+        books.events.len(),
+        "an event was counted twice"
+    );
+    let lost: Vec<_> = record.acknowledged_events.difference(&counted).collect();
+    assert!(lost.is_empty(), "acknowledged and not there: {lost:?}");
+    assert!(counted.is_subset(&record.sent_events));
+}
+
+/// Every acknowledged top-up is credited once, and the processor charged exactly what is credited.
+fn check_top_ups(books: &Books, record: &Record) {
+    assert!(
+        record.acknowledged_top_ups.len() > 20,
+        "hardly anything happened"
+    );
+    let credited: HashSet<_> = books
+        .credits
+        .iter()
+        .map(|credit| credit.top_up.clone())
+        .collect();
+    assert_eq!(
+        credited.len(),
+        books.credits.len(),
+        "a top-up was credited twice"
+    );
+    let lost: Vec<_> = record.acknowledged_top_ups.difference(&credited).collect();
+    assert!(lost.is_empty(), "acknowledged and not credited: {lost:?}");
+    let charged: HashSet<_> = books
+        .charges
+        .iter()
+        .map(|charge| charge.top_up.clone())
+        .collect();
+    assert_eq!(
+        charged.len(),
+        books.charges.len(),
+        "a top-up was charged twice"
+    );
+    assert_eq!(charged, credited, "what was charged is what was credited");
+    let charged_cents: i64 = books.charges.iter().map(|charge| charge.cents).sum();
+    assert_eq!(charged_cents * 10_000_000, books.credited_nano());
+}
+
+/// Waits until no top-up that was ever sent waits for an answer.
+async fn settle_all(load: &Load, running: &Running, record: &Record) {
+    let deadline = Instant::now() + RECONCILED_AFTER;
+    loop {
+        let open = load.open_top_ups(running, &record.sent_top_ups).await;
+        if open.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "still open: {open:?}");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// The same kills at the same moments in every run, as far as the machine allows.
+struct Chance(u64);
+
+impl Chance {
+    fn within(&mut self, range: std::ops::Range<u64>) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        range.start + (self.0 >> 33) % (range.end - range.start)
+    }
+}

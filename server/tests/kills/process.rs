@@ -1,0 +1,163 @@
+//! The binary as an operator runs it: commands, a server process, signals.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use tokio::process::{Child, Command};
+
+use crate::support::{TestDatabase, TestDirectory, client};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_zerogpu-billing");
+/// A start takes a fraction of a second; a busy machine may need more.
+const START: Duration = Duration::from_secs(30);
+
+/// A directory, a database and a port.
+pub struct Installation {
+    pub directory: TestDirectory,
+    database: TestDatabase,
+    port: u16,
+}
+
+/// The line that `seed` prints.
+#[derive(Debug, Deserialize)]
+pub struct Seeded {
+    pub email: String,
+    pub password: String,
+    pub api_key: String,
+}
+
+/// A server process.
+pub struct Running {
+    pub url: String,
+    child: Child,
+}
+
+impl Installation {
+    pub async fn create() -> Self {
+        // Free a moment ago, and it stays the same across restarts as it does for an operator.
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+        let port = port.expect("a free port").port();
+        let database = TestDatabase::create().await;
+        Self {
+            directory: TestDirectory::with_site(),
+            database,
+            port,
+        }
+    }
+
+    pub fn database_url(&self) -> String {
+        let file = self.directory.path().join("data/billing.sqlite3");
+        self.database
+            .url()
+            .unwrap_or_else(|| format!("sqlite://{}", file.display()))
+    }
+
+    fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(BINARY);
+        command
+            .arg(name)
+            .arg("--data")
+            .arg(self.directory.path().join("data"));
+        if let Some(url) = self.database.url() {
+            command.args(["--database-url", &url]);
+        }
+        command.kill_on_drop(true);
+        command
+    }
+
+    pub async fn seed(&self) -> Seeded {
+        let mut seed = self.command("seed");
+        seed.arg("--empty")
+            .args(["--addr", &format!("127.0.0.1:{}", self.port)]);
+        let printed = success(seed.output().await.expect("it runs"));
+        serde_json::from_str(printed.lines().last().expect("a line")).expect("JSON")
+    }
+
+    /// The last line of `prove`; the test fails when it does not hold.
+    pub async fn prove(&self) -> String {
+        let printed = success(self.command("prove").output().await.expect("it runs"));
+        let last = printed.lines().last().expect("a line").to_owned();
+        assert!(last.starts_with("proved: "), "{printed}");
+        last
+    }
+
+    /// Starts the server and waits until it is ready.
+    pub async fn start(&self) -> Running {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.directory.path().join("log"))
+            .expect("a log");
+        let mut serve = self.command("serve");
+        serve.args(["--addr", &format!("127.0.0.1:{}", self.port)]);
+        serve.arg("--site").arg(self.directory.path().join("site"));
+        let child = serve
+            .stderr(log)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let mut running = Running {
+            url: format!("http://127.0.0.1:{}", self.port),
+            child,
+        };
+        running.wait_until_ready(self).await;
+        running
+    }
+
+    pub async fn remove(self) {
+        self.database.drop().await;
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Running {
+    async fn wait_until_ready(&mut self, installation: &Installation) {
+        let deadline = Instant::now() + START;
+        let client = client();
+        loop {
+            let answer = client.get(format!("{}/readyz", self.url)).send().await;
+            if answer.is_ok_and(|response| response.status().is_success()) {
+                return;
+            }
+            let ended = self.child.try_wait().expect("its state");
+            assert!(ended.is_none(), "the server ended: {}", installation.log());
+            assert!(
+                Instant::now() < deadline,
+                "the server is not ready: {}",
+                installation.log()
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// `SIGKILL`: nothing of it runs on.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("it is killed");
+    }
+
+    /// `SIGTERM`, and it ends by itself.
+    pub async fn terminate(mut self) {
+        let id = self.child.id().expect("it runs").to_string();
+        let told = Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .await
+            .expect("kill runs");
+        assert!(told.success());
+        let status = self.child.wait().await.expect("it ends");
+        assert!(status.success(), "it ended with {status}");
+    }
+}
+
+fn success(output: Output) -> String {
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{printed}{errors}");
+    printed
+}

@@ -1,0 +1,5 @@
+mod guard;
+mod headers;
+mod sign_in;
+mod site;
+mod top_up;
