@@ -1,0 +1,113 @@
+//! The browser's own things: focus, clock, locale, storage, the gateway's tokenizer.
+//!
+//! Called from effects and event handlers alone, which never run on the server. Owns every
+//! direct use of the DOM; knows nothing of money.
+
+pub mod attempt;
+pub mod tokenizer;
+
+use js_sys::{Date, Function, Promise, Reflect};
+use leptos::prelude::{document, request_animation_frame, window};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{HtmlElement, HtmlInputElement};
+
+use crate::server_fns::theme::Theme;
+
+/// Moves the focus once the page shows what was just changed.
+pub fn focus_after_render(id: impl Into<String>) {
+    let id = id.into();
+    request_animation_frame(move || {
+        if let Some(element) = element(&id) {
+            // A browser that refuses the focus leaves it where it was; nothing depends on it.
+            let _ = element.focus();
+        }
+    });
+}
+
+pub fn element(id: &str) -> Option<HtmlElement> {
+    document().get_element_by_id(id)?.dyn_into().ok()
+}
+
+/// The look that the server rendered the page with, or the person chose since.
+#[cfg(not(feature = "ssr"))]
+pub fn page_theme() -> Theme {
+    let chosen = document()
+        .document_element()
+        .and_then(|root| root.get_attribute("data-theme"));
+    chosen.map_or(Theme::System, |value| Theme::parse(&value))
+}
+
+/// Changes the look of the page at once; the cookie for the next one is the server's to set.
+pub fn set_page_theme(theme: Theme) {
+    let Some(root) = document().document_element() else {
+        return;
+    };
+    let _ = match theme.attribute() {
+        Some(value) => root.set_attribute("data-theme", value),
+        None => root.remove_attribute("data-theme"),
+    };
+}
+
+pub async fn sleep(milliseconds: i32) {
+    let promise = Promise::new(&mut |resolve, _| {
+        // Without a timer the promise stays open: the caller waits rather than spins.
+        let _ =
+            window().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, milliseconds);
+    });
+    let _ = JsFuture::from(promise).await;
+}
+
+/// An instant in the browser's locale and zone, such as `3/11/2026, 3:12:47 PM`.
+pub fn local_date_time(milliseconds: i64) -> Option<String> {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a date in milliseconds is far below 2^53"
+    )]
+    let date = Date::new(&JsValue::from_f64(milliseconds as f64));
+    let format: Function = Reflect::get(&date, &"toLocaleString".into())
+        .ok()?
+        .dyn_into()
+        .ok()?;
+    let text = format.call0(&date).ok()?.as_string()?;
+    // Newer browsers put a narrow no-break space before AM and PM.
+    Some(text.replace('\u{202f}', " "))
+}
+
+/// The month that it is where the person sits: (year, month from 1).
+pub fn current_month() -> (u32, u32) {
+    let now = Date::new_0();
+    (now.get_full_year(), now.get_month() + 1)
+}
+
+/// The region of the browser's language: `US` of `en-US`.
+pub fn region() -> Option<String> {
+    let language = window().navigator().language()?;
+    let region = language.split('-').skip(1).find(|part| part.len() == 2)?;
+    Some(region.to_ascii_uppercase())
+}
+
+/// Replaces the text of an input that reformats itself, keeping the caret where it was meant.
+pub fn rewrite(input: &HtmlInputElement, text: &str, caret: usize) {
+    if input.value() != text {
+        input.set_value(text);
+    }
+    let caret = u32::try_from(caret).unwrap_or(u32::MAX);
+    let _ = input.set_selection_range(caret, caret);
+}
+
+/// Where the caret stands, in characters of the value (which is ASCII where this is used).
+pub fn caret(input: &HtmlInputElement) -> usize {
+    let at = input.selection_start().ok().flatten();
+    at.and_then(|at| usize::try_from(at).ok())
+        .unwrap_or_else(|| input.value().len())
+}
+
+/// Whether the person asked for less motion.
+pub fn prefers_reduced_motion() -> bool {
+    let query = window()
+        .match_media("(prefers-reduced-motion: reduce)")
+        .ok()
+        .flatten();
+    query.is_some_and(|query| query.matches())
+}

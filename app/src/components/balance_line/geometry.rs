@@ -1,0 +1,182 @@
+//! From balances to points. Floats are pixels here, never money.
+
+use types::money::Money;
+
+use crate::components::history_table::count;
+
+/// The drawing's own units; the page stretches it to its frame.
+pub const WIDTH: u32 = 600;
+pub const HEIGHT: u32 = 120;
+
+const NANOS_A_DOLLAR: i128 = 1_000_000_000;
+/// Room for the labels of at most this many marks above the lowest.
+const MOST_STEPS: i128 = 3;
+
+/// A mark of the y axis.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tick {
+    pub y: f64,
+    pub label: String,
+}
+
+/// A line ready to be drawn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plot {
+    pub points: Vec<(f64, f64)>,
+    /// Evenly spaced, highest first.
+    pub ticks: Vec<Tick>,
+}
+
+impl Plot {
+    /// Spreads the balances (in nano-dollars) over the width, between round marks.
+    pub fn of(balances: &[i64]) -> Self {
+        // Wider than a balance: marks stand above the highest and below the lowest.
+        let highest = i128::from(balances.iter().copied().max().unwrap_or(0).max(0));
+        let lowest = i128::from(balances.iter().copied().min().unwrap_or(0).min(0));
+        let step = round_step(highest - lowest);
+        let (low, high) = (lowest.div_euclid(step), highest.div_euclid(step) + 1);
+        let y = |nanos: i128| {
+            let (height, span) = (f64::from(HEIGHT), pixels((high - low) * step));
+            tenths(height - height * pixels(nanos - low * step) / span)
+        };
+        let last = pixels(steps(balances.len()));
+        let points = balances.iter().enumerate().map(|(index, nanos)| {
+            (
+                tenths(f64::from(WIDTH) * pixels(index as i128) / last),
+                y(i128::from(*nanos)),
+            )
+        });
+        let ticks = (low..=high).rev().map(|mark| {
+            let nanos = mark * step;
+            Tick {
+                y: y(nanos),
+                label: mark_label(nanos, step),
+            }
+        });
+        Self {
+            points: points.collect(),
+            ticks: ticks.collect(),
+        }
+    }
+
+    pub fn line(&self) -> String {
+        let mut path = String::new();
+        for (index, (x, y)) in self.points.iter().enumerate() {
+            path.push_str(&format!("{}{x} {y}", if index == 0 { "M" } else { "L" }));
+        }
+        path
+    }
+
+    /// The line, closed along the lower edge.
+    pub fn area(&self) -> String {
+        format!("{}L{WIDTH} {HEIGHT}L0 {HEIGHT}Z", self.line())
+    }
+}
+
+/// Which of `count` evenly spread points lies under the pointer.
+pub fn nearest(offset: f64, width: f64, count: usize) -> Option<usize> {
+    if width <= 0.0 || count == 0 {
+        return None;
+    }
+    let last = pixels(count as i128 - 1);
+    let index = (offset / width * last).round().clamp(0.0, last);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped"
+    )]
+    Some(index as usize)
+}
+
+/// 1, 2 or 5 times a power of ten, so that at most [`MOST_STEPS`] reach over `span`.
+fn round_step(span: i128) -> i128 {
+    let mut magnitude = 1;
+    loop {
+        for factor in [1, 2, 5] {
+            if span / (magnitude * factor) < MOST_STEPS {
+                return magnitude * factor;
+            }
+        }
+        magnitude *= 10;
+    }
+}
+
+/// Steps between that many points, at least one.
+fn steps(points: usize) -> i128 {
+    points.max(2) as i128 - 1
+}
+
+/// Whole dollars where the step is one: `$20`, not `$20.00`.
+fn mark_label(nanos: i128, step: i128) -> String {
+    let nanos = i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX });
+    if step >= NANOS_A_DOLLAR {
+        let sign = if nanos < 0 { "-" } else { "" };
+        format!("{sign}${}", count((nanos / 1_000_000_000).abs()))
+    } else {
+        Money::from_nanos(nanos).dollars().to_string()
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a pixel is coarser than the loss"
+)]
+fn pixels(number: i128) -> f64 {
+    number as f64
+}
+
+/// A tenth of a unit is finer than a screen shows.
+fn tenths(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOLLAR: i64 = 1_000_000_000;
+
+    fn labels(balances: &[i64]) -> Vec<String> {
+        Plot::of(balances)
+            .ticks
+            .into_iter()
+            .map(|tick| tick.label)
+            .collect()
+    }
+
+    #[test]
+    fn marks_are_round_and_few() {
+        assert_eq!(labels(&[0, 25 * DOLLAR]), ["$30", "$20", "$10", "$0"]);
+        assert_eq!(labels(&[5 * DOLLAR]), ["$6", "$4", "$2", "$0"]);
+        assert_eq!(labels(&[-DOLLAR / 2, DOLLAR]), ["$2", "$1", "$0", "-$1"]);
+        assert_eq!(labels(&[2_500 * DOLLAR])[0], "$3,000");
+    }
+
+    #[test]
+    fn the_line_spans_the_frame_and_stays_inside() {
+        let plot = Plot::of(&[0, 10 * DOLLAR, 29 * DOLLAR]);
+        assert_eq!(plot.points.first(), Some(&(0.0, 120.0)));
+        assert_eq!(plot.points.last().map(|(x, _)| *x), Some(600.0));
+        assert!(plot.points.iter().all(|(_, y)| (0.0..=120.0).contains(y)));
+    }
+
+    #[test]
+    fn extreme_balances_do_not_overflow() {
+        for balances in [
+            vec![i64::MAX],
+            vec![i64::MIN + 1, i64::MAX],
+            vec![1],
+            vec![],
+        ] {
+            let _ = Plot::of(&balances).area();
+        }
+    }
+
+    #[test]
+    fn the_pointer_finds_the_nearest_day() {
+        assert_eq!(nearest(0.0, 300.0, 31), Some(0));
+        assert_eq!(nearest(154.0, 300.0, 31), Some(15));
+        assert_eq!(nearest(900.0, 300.0, 31), Some(30));
+        assert_eq!(nearest(1.0, 0.0, 31), None);
+    }
+}

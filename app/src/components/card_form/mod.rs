@@ -1,0 +1,213 @@
+//! The fields of a new card. They reformat themselves while typed, are judged before they leave,
+//! and go from the browser to the gateway: no form of ours ever holds them.
+
+mod check;
+mod countries;
+mod format;
+
+use leptos::prelude::*;
+use types::payment::{CardBrand, PaymentField, TokenizerView};
+use web_sys::HtmlInputElement;
+
+use self::check::TypedCard;
+use self::countries::{COUNTRIES, FIRST};
+use super::brand_mark::BrandMark;
+use super::field::{FieldProblem, InputKind, PaymentInput};
+use super::icon::{Glyph, Icon};
+use super::problem::{Problem, Problems, input_id};
+use crate::browser;
+
+/// A card while it is typed. It stays as it is when a payment fails.
+#[derive(Clone, Copy)]
+pub struct CardDraft {
+    number: RwSignal<String>,
+    expiry: RwSignal<String>,
+    security_code: RwSignal<String>,
+    country: RwSignal<String>,
+}
+
+impl CardDraft {
+    pub fn new() -> Self {
+        Self {
+            number: RwSignal::new(String::new()),
+            expiry: RwSignal::new(String::new()),
+            security_code: RwSignal::new(String::new()),
+            country: RwSignal::new(String::new()),
+        }
+    }
+
+    /// Forgets the card, once it is saved or was paid with.
+    pub fn clear(self) {
+        for field in [self.number, self.expiry, self.security_code] {
+            field.try_set(String::new());
+        }
+    }
+
+    /// Judges the card and gives it to the gateway; the token, or what to mend and where.
+    pub async fn tokenize(self, tokenizer: &TokenizerView) -> Result<String, Vec<Problem>> {
+        let fields = check::check(&self.typed(), browser::current_month())?;
+        browser::tokenizer::tokenize(tokenizer, &fields)
+            .await
+            .map_err(|problem| vec![problem])
+    }
+
+    /// What is wrong as far as can be known without asking anyone.
+    pub fn problems(self) -> Vec<Problem> {
+        check::check(&self.typed(), browser::current_month())
+            .err()
+            .unwrap_or_default()
+    }
+
+    fn typed(self) -> TypedCard {
+        TypedCard {
+            number: self.number.get_untracked(),
+            expiry: self.expiry.get_untracked(),
+            security_code: self.security_code.get_untracked(),
+            country: self.country.get_untracked(),
+        }
+    }
+
+    fn brand(self) -> CardBrand {
+        self.number
+            .with(|number| format::brand_of(&format::digits(number)))
+    }
+}
+
+#[component]
+pub fn CardFieldset(
+    draft: CardDraft,
+    problems: Problems,
+    tokenizer: TokenizerView,
+) -> impl IntoView {
+    let brand = Memo::new(move |_| draft.brand());
+    view! {
+        <fieldset class="card-fields">
+            <legend class="visually-hidden">"New card"</legend>
+            <PaymentInput
+                field=PaymentField::CardNumber
+                label="Card number"
+                kind=InputKind {
+                    autocomplete: "cc-number",
+                    inputmode: "numeric",
+                    placeholder: "1234 1234 1234 1234",
+                }
+                value=draft.number
+                problems
+                on_input=type_number
+                after=view! { <span class="input-after">{move || view! { <BrandMark brand=brand.get()/> }}</span> }.into_any()
+            />
+            <div class="field-row">
+                <PaymentInput
+                    field=PaymentField::Expiry
+                    label="Expiration date"
+                    kind=InputKind { autocomplete: "cc-exp", inputmode: "numeric", placeholder: "MM / YY" }
+                    value=draft.expiry
+                    problems
+                    on_input=type_expiry
+                />
+                <PaymentInput
+                    field=PaymentField::SecurityCode
+                    label="Security code"
+                    kind=InputKind { autocomplete: "cc-csc", inputmode: "numeric", placeholder: "CVC" }
+                    value=draft.security_code
+                    problems
+                    on_input=type_security_code
+                />
+            </div>
+            <CountrySelect draft problems/>
+            <p class="secure-line">
+                <Icon glyph=Glyph::Lock/>
+                <span>
+                    "Payments are processed securely. Your card number goes straight to the payment processor and never touches our servers."
+                </span>
+            </p>
+            {is_sandbox(&tokenizer).then(|| view! { <SandboxHint/> })}
+        </fieldset>
+    }
+    .into_any()
+}
+
+#[component]
+fn CountrySelect(draft: CardDraft, problems: Problems) -> impl IntoView {
+    let id = input_id(PaymentField::Country);
+    let message = problems.message(Some(PaymentField::Country));
+    if draft.country.with_untracked(String::is_empty) {
+        let region = browser::region();
+        let known = region.filter(|region| COUNTRIES.iter().any(|(code, _)| code == region));
+        draft.country.set(known.unwrap_or_else(|| FIRST.to_owned()));
+    }
+    let chosen = draft.country.get_untracked();
+    let first = COUNTRIES.iter().filter(|(code, _)| *code == FIRST);
+    let rest = COUNTRIES.iter().filter(|(code, _)| *code != FIRST);
+    let options = first.chain(rest).map(|(code, name)| {
+        view! { <option value=*code selected=*code == chosen>{*name}</option> }
+    });
+    view! {
+        <div class="field">
+            <label for=id>"Country"</label>
+            <select
+                id=id
+                autocomplete="billing country"
+                aria-invalid=move || message.get().is_some().then_some("true")
+                aria-describedby=move || message.get().map(|_| format!("{id}-problem"))
+                on:change=move |event| {
+                    draft.country.set(event_target_value(&event));
+                    problems.clear_at(PaymentField::Country);
+                }
+            >
+                {options.collect_view()}
+            </select>
+            {move || message.get().map(|message| view! { <FieldProblem id=format!("{id}-problem") message/> })}
+        </div>
+    }
+    .into_any()
+}
+
+/// The built-in processor takes test cards alone; say so where someone might type a real one.
+#[component]
+fn SandboxHint() -> impl IntoView {
+    view! {
+        <p class="sandbox-hint">
+            <span class="pill pill-waiting">"Test mode"</span>
+            " No real card is charged. Use "
+            <span class="mono">"4242 4242 4242 4242"</span>
+            ", any future date and any code."
+        </p>
+    }
+    .into_any()
+}
+
+/// The sandbox is served by ourselves, so its address is a path.
+fn is_sandbox(tokenizer: &TokenizerView) -> bool {
+    tokenizer.url.contains("/sandbox/")
+}
+
+fn type_number(input: &HtmlInputElement, value: RwSignal<String>) {
+    let typed = format::number(&input.value(), browser::caret(input));
+    browser::rewrite(input, &typed.text, typed.caret);
+    value.set(typed.text);
+}
+
+fn type_expiry(input: &HtmlInputElement, value: RwSignal<String>) {
+    let text = input.value();
+    let at_end = browser::caret(input) >= text.len();
+    let formatted = value.with_untracked(|previous| format::expiry(&text, previous));
+    let caret = if at_end {
+        formatted.len()
+    } else {
+        browser::caret(input)
+    };
+    browser::rewrite(input, &formatted, caret);
+    value.set(formatted);
+}
+
+fn type_security_code(input: &HtmlInputElement, value: RwSignal<String>) {
+    const LONGEST: usize = 4;
+    let code: String = format::digits(&input.value())
+        .chars()
+        .take(LONGEST)
+        .collect();
+    let caret = browser::caret(input).min(code.len());
+    browser::rewrite(input, &code, caret);
+    value.set(code);
+}

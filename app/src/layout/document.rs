@@ -1,0 +1,47 @@
+use leptos::prelude::*;
+use leptos_meta::MetaTags;
+
+use crate::App;
+use crate::server_fns::theme::Theme;
+
+/// The HTML document around the app. The theme is in it from the first byte: no flash.
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    let styles = format!("/{}/{}.css", options.site_pkg_dir, options.output_name);
+    view! {
+        <!DOCTYPE html>
+        <html lang="en" data-theme=Theme::of_request().attribute()>
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover"/>
+                <meta name="color-scheme" content="dark light"/>
+                <meta name="theme-color" content="#0b0d0c" media="(prefers-color-scheme: dark)"/>
+                <meta name="theme-color" content="#f6f8f7" media="(prefers-color-scheme: light)"/>
+                <meta name="description" content="Prepaid credit for AI inference: balance, cards and history."/>
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
+                <link rel="alternate icon" href="/favicon.ico" sizes="32x32"/>
+                <link rel="stylesheet" href=styles/>
+                <HydrationScripts options/>
+                <MetaTags/>
+                {reload_script()}
+            </head>
+            <body>
+                <App/>
+            </body>
+        </html>
+    }
+}
+
+/// For developers: the page reloads once a restarted server answers again.
+#[cfg(feature = "ssr")]
+fn reload_script() -> Option<impl IntoView> {
+    const SCRIPT: &str = "let gone = false; setInterval(async () => { \
+        try { await fetch('/healthz'); if (gone) location.reload(); } catch { gone = true; } \
+        }, 300);";
+    let nonce = use_nonce();
+    crate::ssr::site_options()
+        .dev_reload
+        .then(|| view! { <script type="module" nonce=nonce>{SCRIPT}</script> })
+}
+
+#[cfg(not(feature = "ssr"))]
+fn reload_script() {}

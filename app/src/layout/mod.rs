@@ -1,0 +1,7 @@
+//! What stands around every page: the document, the frame with its sidebar, the theme.
+
+pub mod document;
+pub mod frame;
+mod page_change;
+mod sidebar;
+mod theme_switch;

@@ -1,0 +1,81 @@
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use crate::browser;
+use crate::components::card_form::{CardDraft, CardFieldset};
+use crate::components::dialog::Dialog;
+use crate::components::notice::{Notice, NoticeKind};
+use crate::components::problem::{GENERAL_ID, Problem, Problems, input_id};
+use crate::server_fns::billing_page::BillingPage as Page;
+use crate::server_fns::payment_method::add_payment_method;
+use types::payment::PaymentField;
+
+/// Saves a card without charging it.
+#[component]
+pub fn AddCardDialog(
+    open: RwSignal<bool>,
+    page: RwSignal<Page>,
+    refresh: Callback<()>,
+) -> impl IntoView {
+    let (draft, problems) = (CardDraft::new(), Problems::new());
+    let working = RwSignal::new(false);
+    Effect::new(move || {
+        if open.get() {
+            problems.clear();
+            browser::focus_after_render(input_id(PaymentField::CardNumber));
+        }
+    });
+    let save = move || {
+        if working.get_untracked() {
+            return;
+        }
+        working.set(true);
+        problems.clear();
+        spawn_local(async move {
+            let tokenizer = page.with_untracked(|page| page.tokenizer.clone());
+            let saved = match draft.tokenize(&tokenizer).await {
+                Ok(token) => add_payment_method(token)
+                    .await
+                    .map_err(|error| vec![Problem::from(&error)]),
+                Err(problems) => Err(problems),
+            };
+            match saved {
+                Ok(_) => {
+                    draft.clear();
+                    open.try_set(false);
+                    refresh.run(());
+                }
+                Err(found) => problems.show(found),
+            }
+            working.try_set(false);
+        });
+    };
+    view! {
+        <Dialog open title="Add payment method" heading_id="add-card-title">
+            <form
+                class="form"
+                novalidate
+                on:submit=move |event| {
+                    event.prevent_default();
+                    save();
+                }
+            >
+                <CardFieldset draft problems tokenizer=page.with_untracked(|page| page.tokenizer.clone())/>
+                <div class="dialog-foot">
+                    {move || problems.message(None).get().map(|message| view! {
+                        <Notice kind=NoticeKind::Bad id=GENERAL_ID>{message}</Notice>
+                    })}
+                    <button
+                        type="submit"
+                        class="button button-primary button-wide"
+                        disabled=move || working.get()
+                        class:working=move || working.get()
+                    >
+                        <span>"Save card"</span>
+                    </button>
+                </div>
+            </form>
+        </Dialog>
+    }
+    .into_any()
+}

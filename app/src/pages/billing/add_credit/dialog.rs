@@ -1,0 +1,142 @@
+use leptos::prelude::*;
+use types::money::Dollars;
+use types::payment::PaymentField;
+use types::top_up::PRESETS;
+use web_sys::HtmlInputElement;
+
+use super::choice::MethodChoice;
+use super::flow::{Step, TopUpForm};
+use super::outcome::{Confirm, Done, Processing};
+use super::summary::Summary;
+use crate::components::dialog::Dialog;
+use crate::components::field::{InputKind, PaymentInput};
+use crate::components::notice::{Notice, NoticeKind};
+use crate::components::problem::GENERAL_ID;
+
+/// The dialog "Add to credit balance", in whichever step the attempt is.
+#[component]
+pub fn AddCreditDialog(form: TopUpForm) -> impl IntoView {
+    // Working and filling are one form, so that nothing typed is drawn anew.
+    let shown = Memo::new(move |_| match form.step.get() {
+        Step::Filling | Step::Working { .. } => Shown::Form,
+        Step::Confirming { url } => Shown::Confirm(url),
+        Step::Processing => Shown::Processing,
+        Step::Done(top_up) => Shown::Done(top_up),
+    });
+    view! {
+        <Dialog open=form.is_open title="Add to credit balance" heading_id="add-credit-title">
+            {move || match shown.get() {
+                Shown::Form => view! { <Form form/> }.into_any(),
+                Shown::Confirm(url) => view! { <Confirm url form/> }.into_any(),
+                Shown::Processing => view! { <Processing form/> }.into_any(),
+                Shown::Done(top_up) => view! { <Done top_up open=form.is_open/> }.into_any(),
+            }}
+        </Dialog>
+    }
+    .into_any()
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Shown {
+    Form,
+    Confirm(Option<String>),
+    Processing,
+    Done(types::top_up::TopUpView),
+}
+
+#[component]
+fn Form(form: TopUpForm) -> impl IntoView {
+    let is_working = move || matches!(form.step.get(), Step::Working { .. });
+    let is_slow = move || form.step.get() == Step::Working { is_slow: true };
+    let general = form.problems.message(None);
+    let label = move || match form.cents() {
+        Ok(amount) => format!("Add {}", exact(amount.dollars())),
+        Err(_) => "Add credit".to_owned(),
+    };
+    view! {
+        <form
+            class="form add-credit"
+            novalidate
+            aria-busy=move || is_working().then_some("true")
+            on:submit=move |event| {
+                event.prevent_default();
+                form.submit();
+            }
+        >
+            <Amount form/>
+            <MethodChoice form/>
+            <Summary form/>
+            <div class="dialog-foot">
+                {move || general.get().map(|message| view! {
+                    <Notice kind=NoticeKind::Bad id=GENERAL_ID>{message}</Notice>
+                })}
+                <button
+                    type="submit"
+                    class="button button-primary button-wide"
+                    disabled=is_working
+                    class:working=is_working
+                >
+                    <span>{label}</span>
+                </button>
+                <p class="working-line" role="status">
+                    {move || is_slow().then_some("Confirming with your bank…")}
+                </p>
+            </div>
+        </form>
+    }
+    .into_any()
+}
+
+/// The field and its presets.
+#[component]
+fn Amount(form: TopUpForm) -> impl IntoView {
+    let limits = form.page.with_untracked(|page| page.limits);
+    let hint = format!(
+        "From {} to {}",
+        exact(limits.minimum.dollars()),
+        exact(limits.maximum.dollars()),
+    );
+    let presets = PRESETS.map(|preset| {
+        let is_chosen = move || form.cents() == Ok(preset);
+        view! {
+            <button
+                type="button"
+                class="preset"
+                aria-pressed=move || if is_chosen() { "true" } else { "false" }
+                on:click=move |_| {
+                    form.amount.set(preset.to_string());
+                    form.problems.clear_at(PaymentField::Amount);
+                }
+            >
+                {format!("${}", preset.get() / 100)}
+            </button>
+        }
+    });
+    view! {
+        <div class="amount-field">
+            <PaymentInput
+                field=PaymentField::Amount
+                label="Amount (USD)"
+                kind=InputKind { autocomplete: "transaction-amount", inputmode: "decimal", placeholder: "25.00" }
+                value=form.amount
+                problems=form.problems
+                on_input=type_amount
+                hint
+                before="$"
+            />
+            <div class="presets" role="group" aria-label="Amounts to choose from">
+                {presets.collect_view()}
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+fn type_amount(input: &HtmlInputElement, value: RwSignal<String>) {
+    value.set(input.value());
+}
+
+/// What a card is charged is shown to the cent.
+pub fn exact(amount: Dollars) -> String {
+    amount.exact_label()
+}

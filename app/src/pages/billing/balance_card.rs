@@ -1,0 +1,87 @@
+use leptos::prelude::*;
+use types::balance::Balance;
+
+use crate::components::balance_line::{BalanceLine, Day};
+use crate::components::money::{Money, MoneyStyle};
+
+/// What there is, what of it is held or owed, how long it lasts, and how it moved.
+#[component]
+pub fn BalanceCard(
+    balance: Balance,
+    daily: Vec<Day>,
+    runway_days: Option<u32>,
+    /// What may be done about it.
+    children: Children,
+) -> impl IntoView {
+    // A sum past the type's range would be nine billion dollars: what was bought is shown then.
+    let posted = balance.posted().unwrap_or(balance.prepaid).dollars();
+    let exact = posted.has_hidden_digits().then(|| posted.exact_label());
+    view! {
+        <section class="card balance-card" aria-labelledby="balance-title">
+            <div class="balance-head">
+                <h2 id="balance-title">"Credit balance"</h2>
+                {children()}
+            </div>
+            <div class="balance-figures">
+                <p class="balance-amount" class:negative=posted.is_negative()>
+                    <Money amount=posted style=MoneyStyle::RoundedDown/>
+                </p>
+                {exact.map(|exact| view! {
+                    <p class="balance-exact mono" title="The exact balance">{exact}</p>
+                })}
+                <Parts balance/>
+                <p class="balance-runway">{runway(runway_days, balance)}</p>
+                <p class="balance-purpose">"API usage is paid from this balance."</p>
+            </div>
+            <BalanceLine days=daily/>
+        </section>
+    }
+    .into_any()
+}
+
+/// Held, available and owed, where they say more than the balance does.
+#[component]
+fn Parts(balance: Balance) -> impl IntoView {
+    let held = (!balance.held.is_zero()).then(|| balance.held.dollars());
+    let available = held
+        .and_then(|_| balance.available().ok())
+        .map(|money| money.dollars());
+    let owed = (!balance.owed.is_zero()).then(|| balance.owed.dollars());
+    let promotional = (!balance.promotional.is_zero()).then(|| balance.promotional.dollars());
+    let parts = [
+        ("Available", available),
+        ("Held for running requests", held),
+        ("Promotional", promotional),
+        ("Owed, settled by your next top-up", owed),
+    ];
+    let shown: Vec<_> = parts
+        .into_iter()
+        .filter_map(|(label, amount)| Some((label, amount?)))
+        .collect();
+    (!shown.is_empty()).then(|| {
+        let rows = shown.into_iter().map(|(label, amount)| {
+            view! {
+                <div>
+                    <dt>{label}</dt>
+                    <dd><Money amount style=MoneyStyle::RoundedDown/></dd>
+                </div>
+            }
+        });
+        view! { <dl class="balance-parts">{rows.collect_view()}</dl> }
+    })
+}
+
+fn runway(days: Option<u32>, balance: Balance) -> String {
+    let is_spent = balance.posted().is_ok_and(|posted| !posted.is_positive());
+    match (days, is_spent) {
+        (_, true) => "Add credit to run requests.".to_owned(),
+        (None, false) => "Nothing was used in the last 7 days.".to_owned(),
+        (Some(0), false) => "Less than a day at this week's pace.".to_owned(),
+        (Some(1), false) => "About a day at this week's pace.".to_owned(),
+        (Some(days), false) if days > A_YEAR => "More than a year at this week's pace.".to_owned(),
+        (Some(days), false) => format!("About {days} days at this week's pace."),
+    }
+}
+
+/// Beyond this a number of days would pretend to know more than a week's pace tells.
+const A_YEAR: u32 = 365;

@@ -1,0 +1,65 @@
+use leptos::prelude::*;
+use types::ids::PaymentMethodId;
+use types::payment::PaymentMethodView;
+
+use crate::error::AppError;
+#[cfg(feature = "ssr")]
+use crate::ssr;
+
+/// The forms of the Payment methods card, where a refusal is kept for them.
+pub const PAYMENT_METHOD_FORM: &str = "payment_method";
+
+/// Saves the card that the gateway gave `token` for.
+#[server(name = AddPaymentMethod, prefix = "/api", endpoint = "add_payment_method")]
+pub async fn add_payment_method(token: String) -> Result<PaymentMethodView, AppError> {
+    ssr::respond(add(&token).await)
+}
+
+/// Pays with this card from now on unless another is chosen.
+#[server(name = SetDefaultPaymentMethod, prefix = "/api", endpoint = "set_default_payment_method")]
+pub async fn set_default_payment_method(id: PaymentMethodId) -> Result<(), AppError> {
+    to_billing(set_default(id).await)
+}
+
+/// Forgets a card, here and at the gateway.
+#[server(name = RemovePaymentMethod, prefix = "/api", endpoint = "remove_payment_method")]
+pub async fn remove_payment_method(id: PaymentMethodId) -> Result<(), AppError> {
+    to_billing(remove(id).await)
+}
+
+#[cfg(feature = "ssr")]
+async fn add(token: &str) -> Result<PaymentMethodView, AppError> {
+    let viewer = ssr::viewer()?;
+    Ok(ssr::billing()?
+        .payment_methods()
+        .add(&viewer, token)
+        .await?)
+}
+
+#[cfg(feature = "ssr")]
+async fn set_default(id: PaymentMethodId) -> Result<(), AppError> {
+    let viewer = ssr::viewer()?;
+    Ok(ssr::billing()?
+        .payment_methods()
+        .set_default(&viewer, id)
+        .await?)
+}
+
+#[cfg(feature = "ssr")]
+async fn remove(id: PaymentMethodId) -> Result<(), AppError> {
+    let viewer = ssr::viewer()?;
+    Ok(ssr::billing()?
+        .payment_methods()
+        .remove(&viewer, id)
+        .await?)
+}
+
+#[cfg(feature = "ssr")]
+fn to_billing(result: Result<(), AppError>) -> Result<(), AppError> {
+    let form = ssr::Form {
+        name: PAYMENT_METHOD_FORM,
+        back: "/billing",
+        typed: &[],
+    };
+    form.answer(result, |()| "/billing".to_owned())
+}
