@@ -1,0 +1,90 @@
+/**
+ * The other side of the wire: what the built-in payment processor has in its own books, and what
+ * it can be made to do. Speaks its API, as any of its customers would.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { Card } from './cards.ts';
+import type { Server } from './server.ts';
+
+export interface Charge {
+  id: string;
+  amount: number;
+  status: 'succeeded' | 'pending' | 'failed';
+}
+
+export class Processor {
+  private constructor(
+    private readonly url: string,
+    private readonly secretKey: string,
+  ) {}
+
+  static async of(server: Server): Promise<Processor> {
+    return new Processor(`${server.url}/sandbox`, await secretKey(server.data));
+  }
+
+  /** Every charge that was tried for the organization, newest first. */
+  async charges(organization: string): Promise<Charge[]> {
+    const customers = await this.list<{ id: string; metadata: Record<string, string> }>(
+      '/v1/customers?limit=100',
+    );
+    const ours = customers.filter(({ metadata }) => metadata['organization_id'] === organization);
+    const lists = ours.map(({ id }) => this.list<Charge>(`/v1/charges?limit=100&customer=${id}`));
+    return (await Promise.all(lists)).flat();
+  }
+
+  /** What a browser does with a card: gives it to the processor and gets a token. */
+  async tokenize(card: Card): Promise<string> {
+    const [month, year] = card.expiry.split(' / ');
+    const method = await this.call<{ id: string }>('POST', '/v1/payment_methods', {
+      type: 'card',
+      'card[number]': card.number,
+      'card[exp_month]': month ?? '',
+      'card[exp_year]': `20${year}`,
+      'card[cvc]': card.securityCode,
+      'billing_details[address][country]': 'US',
+    });
+    return method.id;
+  }
+
+  /** Lets time pass for the processor alone: what is due happens. */
+  async advance(seconds: number): Promise<void> {
+    await this.call('POST', '/_control/clock', { advance: String(seconds) });
+  }
+
+  private async list<T>(path: string): Promise<T[]> {
+    const page = await this.call<{ data: T[]; has_more: boolean }>('GET', path);
+    if (page.has_more) {
+      throw new Error(`${path} has more than one page`);
+    }
+    return page.data;
+  }
+
+  private async call<T>(method: string, path: string, fields?: Record<string, string>): Promise<T> {
+    const response = await fetch(`${this.url}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${this.secretKey}` },
+      body: fields === undefined ? null : new URLSearchParams(fields),
+    });
+    if (!response.ok) {
+      throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    }
+    return (await response.json()) as T;
+  }
+}
+
+/**
+ * The processor makes its key and keeps it in its store, and nothing prints it. It is read from
+ * the store's files as it stands there: a client for SQLite would be one more thing to install.
+ */
+async function secretKey(data: string): Promise<string> {
+  const files = (await readdir(data)).filter((name) => name.startsWith('sandbox.sqlite3'));
+  for (const file of files) {
+    const found = /sk_test_[A-Za-z0-9]{48}/.exec(await readFile(join(data, file), 'latin1'));
+    if (found !== null) {
+      return found[0];
+    }
+  }
+  throw new Error(`no key of the payment processor in ${data}`);
+}

@@ -1,0 +1,178 @@
+/**
+ * Every page and every state of a dialog, dark and light, wide and narrow: nothing that axe can
+ * find, and nothing that sticks out of the screen.
+ */
+import { randomUUID } from 'node:crypto';
+
+import type { Page } from '@playwright/test';
+
+import { expectAccessible, expectNoSidewaysScroll } from '../support/accessibility.ts';
+import { asksAlways, declined, mastercard, visa } from '../support/cards.ts';
+import { hydrated } from '../support/hydration.ts';
+import { ONE_REQUEST } from '../support/organization.ts';
+import { expect, test } from '../support/test.ts';
+
+const SCREENS = [
+  { name: 'at 1280 px', viewport: { width: 1280, height: 800 } },
+  { name: 'at 390 px', viewport: { width: 390, height: 844 } },
+];
+
+async function expectSound(page: Page, state: string): Promise<void> {
+  await test.step(state, async () => {
+    await expectNoSidewaysScroll(page);
+    await expectAccessible(page);
+  });
+}
+
+for (const colorScheme of ['dark', 'light'] as const) {
+  for (const { name, viewport } of SCREENS) {
+    test.describe(`${colorScheme} ${name}`, () => {
+      test.use({
+        colorScheme,
+        viewport,
+        // A colour that is still on its way to another has no contrast to speak of.
+        contextOptions: { reducedMotion: 'reduce' },
+      });
+
+      test('the sign-in is sound, refusing too', async ({ signInPage, complaints, page }) => {
+        complaints.expect(/status of 400/);
+        await signInPage.open();
+        await hydrated(page);
+        await expectSound(page, 'empty');
+        await signInPage.signIn({ email: 'nobody@northwind.example', password: 'not-this-one' });
+        await expect(signInPage.problem).toBeVisible();
+        await expectSound(page, 'refused');
+      });
+
+      test('the pages of a new organization are sound', async ({ billing, history, page }) => {
+        await billing.open();
+        await expectSound(page, 'Billing');
+        await history.open();
+        await expectSound(page, 'Billing History');
+        await page.goto('/models');
+        await hydrated(page);
+        await expectSound(page, 'Models');
+      });
+
+      test('the pages of an organization at work are sound', async ({
+        account,
+        billing,
+        history,
+        page,
+      }) => {
+        const card = await account.saveCard(visa);
+        await account.saveCard(mastercard);
+        await account.addCredit('500.00', card);
+        await (await account.gateway()).report({ id: randomUUID(), ...ONE_REQUEST });
+        const dialog = await billing.openDialog();
+        await dialog.newCard.check();
+        await dialog.pay(declined);
+        await expect(dialog.problem).toBeVisible();
+        await billing.open();
+        await expect(billing.rows).toHaveCount(3);
+        await expectSound(page, 'Billing');
+        await billing.balanceCard.getByText('Table', { exact: true }).click();
+        await expectSound(page, 'the balance as a table');
+        await billing.methodsCard.getByLabel('Change Mastercard ···· 4444').click();
+        await expectSound(page, 'the menu of a card');
+        await billing.methodsCard.getByRole('link', { name: 'Remove' }).click();
+        await expect(page.getByRole('dialog', { name: 'Remove this card?' })).toBeVisible();
+        await expectSound(page, 'the question before a card is removed');
+        await history.open();
+        await expectSound(page, 'Billing History');
+      });
+
+      test('the dialog is sound in every state', async ({ billing, page }) => {
+        const dialog = await billing.openDialog();
+        await expectSound(page, 'a new card');
+        await dialog.amount.fill('4');
+        await dialog.confirm.click();
+        await expect(dialog.amount).toHaveAttribute('aria-invalid', 'true');
+        await expectSound(page, 'problems at the fields');
+        await dialog.preset('$50').click();
+        await dialog.pay(declined);
+        await expect(dialog.problem).toBeVisible();
+        await expectSound(page, 'declined');
+        await dialog.pay(asksAlways);
+        await expect(dialog.bank.getByRole('button', { name: 'Approve' })).toBeVisible();
+        await expectSound(page, 'the question of the bank');
+        await dialog.bank.getByRole('button', { name: 'Approve' }).click();
+        await expect(dialog.done).toBeVisible();
+        await expectSound(page, 'done');
+        await dialog.done.click();
+        await billing.addCredit.click();
+        await expect(dialog.savedCards).toBeChecked();
+        await expectSound(page, 'a saved card');
+        await dialog.close.click();
+        await billing.methodsCard.getByRole('link', { name: 'Add payment method' }).click();
+        await expect(page.getByRole('dialog', { name: 'Add payment method' })).toBeVisible();
+        await expectSound(page, 'saving a card');
+      });
+
+      test('a page that does not exist is sound', async ({ account, complaints, page }) => {
+        expect(await account.charges()).toEqual([]);
+        complaints.expect(/status of 404/);
+        await page.goto('/no-such-page');
+        await hydrated(page);
+        await expect(page.getByRole('heading', { level: 1 })).toHaveText('This page does not exist');
+        await expectSound(page, 'not found');
+      });
+    });
+  }
+}
+
+const MENUS = [
+  { on: 'a phone', button: 'More', viewport: { width: 390, height: 844 } },
+  { on: 'a tablet', button: 'Open menu', viewport: { width: 768, height: 1024 } },
+];
+
+for (const { on, button, viewport } of MENUS) {
+  test.describe(`on ${on}`, () => {
+    test.use({ viewport });
+
+    test('the menu opens, is sound, leads on and closes', async ({ billing, page }) => {
+      await billing.open();
+      const menu = page.getByRole('navigation', { name: 'Main' });
+      await expect(menu).toBeHidden();
+      await page.getByRole('button', { name: button }).click();
+      await expect(menu).toBeVisible();
+      await expectSound(page, 'menu');
+      await menu.getByRole('link', { name: 'Models' }).click();
+      await expect(page.getByRole('heading', { name: 'Models', level: 1 })).toBeVisible();
+      await expect(menu).toBeHidden();
+
+      await page.getByRole('button', { name: button }).click();
+      await expect(menu.getByRole('link', { name: 'Models' })).toHaveAttribute(
+        'aria-current',
+        'page',
+      );
+      await page.keyboard.press('Escape');
+      await expect(menu).toBeHidden();
+    });
+  });
+}
+
+test.describe('without script', () => {
+  // The rules run in the page, by the browser's own hand: the page's script stays off.
+  test.use({ javaScriptEnabled: false });
+
+  test('the form in the page keeps its controls named', async ({ account, page }) => {
+    await account.saveCard(visa);
+    await page.goto('/billing?add=1');
+    await expect(page.getByRole('region', { name: 'Add to credit balance' })).toMatchAriaSnapshot(`
+      - heading "Add to credit balance" [level=2]
+      - group "Amount (USD)":
+        - radio "$10"
+        - radio "$25" [checked]
+        - radio "$50"
+        - radio "$100"
+        - radio "Other"
+        - textbox "Other amount"
+        - paragraph: From $5.00 to $500.00
+      - group "Payment method":
+        - radio /Visa ···· 4242/ [checked]
+      - link "Cancel"
+      - button "Add credit"
+    `);
+  });
+});

@@ -1,0 +1,85 @@
+import { visa } from '../support/cards.ts';
+import { cellsOf } from '../support/pages/history.ts';
+import { expect, test } from '../support/test.ts';
+
+test('an empty history says what will stand here and leads to it', async ({
+  billing,
+  history,
+  page,
+}) => {
+  await history.open();
+  await expect(page.getByRole('heading', { name: 'No billing history yet' })).toBeVisible();
+  await page.getByRole('link', { name: 'Go to Billing' }).click();
+  await expect(billing.heading).toBeVisible();
+});
+
+test('rows are newest first, and Back to Billing leads back', async ({
+  account,
+  billing,
+  history,
+  page,
+}) => {
+  const card = await account.saveCard(visa);
+  for (const amount of ['5.00', '6.00', '7.00']) {
+    await account.addCredit(amount, card);
+  }
+  await history.open();
+  await expect(page).toHaveTitle('Billing History · ZeroGPU Billing');
+  await expect(history.table.getByRole('columnheader')).toHaveText([
+    'Date',
+    'Description',
+    'Amount',
+    'Status',
+  ]);
+  const amounts = history.rows.getByRole('cell', { name: '+$' });
+  await expect(amounts).toHaveText(['+$7.00', '+$6.00', '+$5.00']);
+
+  await history.back.click();
+  await expect(billing.heading).toBeVisible();
+  // Who reads with a screen reader or types on learns where the link has led.
+  await expect(billing.heading).toBeFocused();
+  await expect(page).toHaveURL('/billing');
+});
+
+test('Load more adds the older rows below, each once', async ({ account, history }) => {
+  const card = await account.saveCard(visa);
+  const amounts = Array.from({ length: 27 }, (_, index) => `${index + 5}.00`);
+  for (const amount of amounts) {
+    await account.addCredit(amount, card);
+  }
+  await history.open();
+  await expect(history.rows).toHaveCount(25);
+  await history.loadMore.click();
+  const newestFirst = amounts.toReversed().map((amount) => `+$${amount}`);
+  await expect(history.rows.getByRole('cell', { name: '+$' })).toHaveText(newestFirst);
+  await expect(history.loadMore).toBeHidden();
+});
+
+const PLACES = [
+  { locale: 'en-US', timezoneId: 'America/New_York' },
+  { locale: 'en-US', timezoneId: 'Asia/Kolkata' },
+  { locale: 'de-DE', timezoneId: 'Europe/Berlin' },
+];
+
+for (const { locale, timezoneId } of PLACES) {
+  test.describe(`in ${timezoneId} with ${locale}`, () => {
+    test.use({ locale, timezoneId });
+
+    test('dates are in the locale and zone of the browser', async ({ account, history }) => {
+      const before = Date.now();
+      await account.addCredit('5.00', await account.saveCard(visa));
+      const after = Date.now();
+      await history.open();
+      const time = cellsOf(history.rows).date.getByRole('time');
+      const at = new Date((await time.getAttribute('datetime')) ?? '');
+      expect(at.getTime()).toBeGreaterThanOrEqual(before);
+      expect(at.getTime()).toBeLessThanOrEqual(after);
+      // Newer runtimes put a narrow space before AM and PM.
+      const local = at.toLocaleString(locale, { timeZone: timezoneId }).replace('\u202f', ' ');
+      await expect(time).toHaveText(local);
+      // To the second in UTC, for whoever compares it with a log.
+      const utc = at.toISOString().replace('T', ' ').replace('Z', ' UTC');
+      await expect(time).toHaveAttribute('title', utc);
+    });
+  });
+}

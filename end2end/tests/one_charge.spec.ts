@@ -1,0 +1,201 @@
+/**
+ * However often it is clicked and whatever is lost on the way: the processor is asked for the
+ * money once, and the ledger has it once.
+ */
+import type { Page, Request } from '@playwright/test';
+
+import { answerLostAfter, answerLostBefore, decidesLater, visa } from '../support/cards.ts';
+import { hydrated } from '../support/hydration.ts';
+import { expect, test } from '../support/test.ts';
+
+const START = '**/api/start_top_up';
+
+/** Every post that starts a top-up, as it leaves the page. */
+function starts(page: Page): Request[] {
+  const seen: Request[] = [];
+  page.on('request', (request) => {
+    if (request.url().endsWith('/api/start_top_up')) {
+      seen.push(request);
+    }
+  });
+  return seen;
+}
+
+/** Lets each start reach the server, and keeps the answer back until `release` is called. */
+async function holdAnswers(page: Page): Promise<{ arrived: Promise<void>; release: () => void }> {
+  const [arrived, sayArrived] = gate();
+  const [released, release] = gate();
+  await page.route(START, async (route) => {
+    const response = await route.fetch();
+    sayArrived();
+    await released;
+    await route.fulfill({ response });
+  });
+  return { arrived, release };
+}
+
+/** Something to wait for, and the way to let it happen. */
+function gate(): [Promise<void>, () => void] {
+  let open = (): void => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return [opened, open];
+}
+
+test('a double click on the confirm button is one charge', async ({ account, billing, page }) => {
+  await account.saveCard(visa);
+  const sent = starts(page);
+  const dialog = await billing.openDialog();
+  await dialog.confirm.dblclick();
+  await expect(dialog.status).toHaveText('$25.00 was added to your balance');
+  expect(sent).toHaveLength(1);
+  await account.expectOneCharge(2_500);
+});
+
+test('clicks while the bank is asked do nothing more', async ({ account, billing, page }) => {
+  const sent = starts(page);
+  const dialog = await billing.openDialog();
+  const { arrived, release } = await holdAnswers(page);
+  await dialog.pay(visa);
+  await arrived;
+  await expect(dialog.confirm).toBeDisabled();
+  // Past the button's own refusal: Enter in a field submits the form, too.
+  await dialog.amount.press('Enter');
+  await dialog.confirm.dispatchEvent('click');
+  await expect(dialog.root.getByText('Confirming with your bank…')).toBeVisible();
+  release();
+  await expect(dialog.status).toHaveText('$25.00 was added to your balance');
+  expect(sent).toHaveLength(1);
+  await account.expectOneCharge(2_500);
+});
+
+test('a reload before the answer comes is one charge, and the answer is shown', async ({
+  account,
+  billing,
+  page,
+}) => {
+  const sent = starts(page);
+  const dialog = await billing.openDialog();
+  const { arrived, release } = await holdAnswers(page);
+  await dialog.amount.fill('40');
+  await dialog.pay(visa);
+  await arrived;
+
+  await page.reload();
+  await expect(dialog.status).toHaveText('$40.00 was added to your balance');
+  release();
+  await dialog.done.click();
+  await expect(billing.balance).toHaveText('$40.00');
+  expect(sent).toHaveLength(1);
+  await account.expectOneCharge(4_000);
+
+  // It is over: the next reload finds no attempt to go on with.
+  await page.reload();
+  await hydrated(page);
+  await expect(dialog.root).toBeHidden();
+});
+
+test('closing the tab in the middle loses no money and no credit', async ({
+  account,
+  billing,
+  context,
+  page,
+}) => {
+  await account.saveCard(visa);
+  const dialog = await billing.openDialog();
+  const { arrived, release } = await holdAnswers(page);
+  await dialog.confirm.click();
+  await arrived;
+  release();
+  await page.close();
+
+  const later = await context.newPage();
+  await later.goto('/billing');
+  await expect(later.getByRole('region', { name: 'Credit balance' })).toContainText('$25.00');
+  await account.expectOneCharge(2_500);
+});
+
+test('an answer that is lost between us and the browser is asked for again', async ({
+  account,
+  billing,
+  complaints,
+  page,
+}) => {
+  complaints.expect(/net::ERR_CONNECTION_RESET .*\/api\/start_top_up/);
+  const sent = starts(page);
+  const dialog = await billing.openDialog();
+  await page.route(START, async (route) => {
+    await route.fetch();
+    await route.abort('connectionreset');
+  });
+  await dialog.pay(visa);
+  await expect(dialog.status).toHaveText('$25.00 was added to your balance');
+  expect(sent).toHaveLength(1);
+  await account.expectOneCharge(2_500);
+});
+
+test('a request that never reached us is said, and trying again is one charge', async ({
+  account,
+  billing,
+  complaints,
+  page,
+}) => {
+  complaints.expect(/net::ERR_CONNECTION_REFUSED .*\/api\/start_top_up/);
+  const sent = starts(page);
+  const dialog = await billing.openDialog();
+  await page.route(START, (route) => route.abort('connectionrefused'));
+  await dialog.pay(visa);
+  await expect(dialog.problem).toHaveText(
+    'The payment was not started. Nothing was charged. Try again.',
+  );
+  await expect(dialog.card.number).toHaveValue('4242 4242 4242 4242');
+  await account.expectNothingCharged();
+
+  await page.unroute(START);
+  await dialog.confirm.click();
+  await expect(dialog.status).toHaveText('$25.00 was added to your balance');
+  // Had the first one arrived late after all, its id would have made it the same payment.
+  const ids = sent.map((request) => new URLSearchParams(request.postData() ?? '').get('id'));
+  expect(ids).toHaveLength(2);
+  expect(ids[0]).toBe(ids[1]);
+  await account.expectOneCharge(2_500);
+});
+
+for (const [what, card] of [
+  ['after the money was taken', answerLostAfter],
+  ['before anything happened', answerLostBefore],
+] as const) {
+  test(`an answer of the processor lost ${what} is one charge`, async ({ account, billing }) => {
+    const dialog = await billing.openDialog();
+    await dialog.pay(card);
+    // The server asks the processor again by itself; a person only has to wait.
+    await expect(dialog.status).toHaveText('$25.00 was added to your balance', {
+      timeout: 30_000,
+    });
+    await dialog.done.click();
+    await expect(billing.balance).toHaveText('$25.00');
+    await account.expectOneCharge(2_500);
+  });
+}
+
+test('a bank that takes its time is waited for, with the dialog closed too', async ({
+  account,
+  billing,
+  processor,
+}) => {
+  const dialog = await billing.openDialog();
+  await dialog.pay(decidesLater);
+  await expect(dialog.root.getByText('Still processing, no need to pay again.')).toBeVisible();
+  await dialog.root.getByText('Close', { exact: true }).click();
+  await expect(billing.balance).toHaveText('$0.00');
+  await expect(billing.rows).toContainText('Processing');
+
+  // Opening it again goes on with the same payment: there is no second form to pay with.
+  await billing.addCredit.click();
+  await expect(dialog.confirm).toBeHidden();
+  await processor.advance(15);
+  await expect(dialog.status).toHaveText('$25.00 was added to your balance');
+  await expect(billing.balance).toHaveText('$25.00');
+  await account.expectOneCharge(2_500);
+});

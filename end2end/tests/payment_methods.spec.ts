@@ -1,0 +1,79 @@
+import type { Locator } from '@playwright/test';
+
+import { amex, declined, mastercard, visa } from '../support/cards.ts';
+import { CardFields } from '../support/pages/add_credit.ts';
+import type { BillingPage } from '../support/pages/billing.ts';
+import { expect, test } from '../support/test.ts';
+
+function methodOf(billing: BillingPage, label: string): Locator {
+  return billing.methods.filter({ hasText: label });
+}
+
+test('a card is saved without being charged', async ({ account, billing, page }) => {
+  await billing.open();
+  await billing.methodsCard.getByRole('link', { name: 'Add payment method' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Add payment method' });
+  const card = new CardFields(dialog);
+  await expect(card.number).toBeFocused();
+  await card.fill(amex);
+  await dialog.getByRole('button', { name: 'Save card' }).click();
+  await expect(dialog).toBeHidden();
+  await expect(billing.methods).toHaveCount(1);
+  await expect(billing.methods).toContainText('American Express ···· 0005');
+  await expect(billing.methods).toContainText('Default');
+  expect(await account.charges()).toEqual([]);
+});
+
+test('a card that its bank declines is not saved, and what was typed stays', async ({
+  billing,
+  complaints,
+  page,
+}) => {
+  complaints.expect(/status of 400 .*\/api\/add_payment_method/);
+  await billing.open();
+  await billing.methodsCard.getByRole('link', { name: 'Add payment method' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Add payment method' });
+  const card = new CardFields(dialog);
+  await card.fill(declined);
+  await dialog.getByRole('button', { name: 'Save card' }).click();
+  await expect(dialog.getByRole('alert')).toContainText('Your bank declined the card.');
+  await expect(card.number).toHaveValue('4000 0000 0000 0002');
+  await dialog.getByRole('button', { name: 'Close' }).click();
+  await expect(billing.methods).toHaveCount(0);
+});
+
+test('another card becomes the default', async ({ account, billing }) => {
+  await account.saveCard(visa);
+  await account.saveCard(mastercard);
+  await billing.open();
+  await expect(methodOf(billing, 'Visa')).toContainText('Default');
+  await billing.methodsCard.getByLabel('Change Mastercard ···· 4444').click();
+  await billing.methodsCard.getByRole('button', { name: 'Set as default' }).click();
+  await expect(methodOf(billing, 'Mastercard')).toContainText('Default');
+  await expect(methodOf(billing, 'Visa')).not.toContainText('Default');
+
+  const dialog = await billing.openDialog();
+  await expect(dialog.root.getByRole('radio', { name: 'Mastercard' })).toBeChecked();
+});
+
+test('a card is removed only after being asked about', async ({ account, billing, page }) => {
+  await account.saveCard(visa);
+  await billing.open();
+  const question = page.getByRole('dialog', { name: 'Remove this card?' });
+  const ask = async (): Promise<void> => {
+    await billing.methodsCard.getByLabel('Change Visa ···· 4242').click();
+    await billing.methodsCard.getByRole('link', { name: 'Remove' }).click();
+    await expect(question).toContainText('Visa ···· 4242');
+  };
+  await ask();
+  await question.getByRole('button', { name: 'Keep it' }).click();
+  await expect(question).toBeHidden();
+  await expect(billing.methods).toHaveCount(1);
+
+  await ask();
+  await question.getByRole('button', { name: 'Remove card' }).click();
+  await expect(question).toBeHidden();
+  await expect(billing.methods).toHaveCount(0);
+  await billing.open();
+  await expect(billing.methods).toHaveCount(0);
+});

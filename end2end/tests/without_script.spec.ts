@@ -1,0 +1,145 @@
+/**
+ * With script switched off everything that does not need to make an id or talk to the payment
+ * processor in the browser still works.
+ */
+import { declinesLater, mastercard, visa } from '../support/cards.ts';
+import { BillingPage } from '../support/pages/billing.ts';
+import { cellsOf, HistoryPage } from '../support/pages/history.ts';
+import { expect, test } from '../support/test.ts';
+
+test.use({ javaScriptEnabled: false });
+
+test('signing in, adding credit with a saved card, reading the history, signing out', async ({
+  organization,
+  processor,
+  context,
+  signInPage,
+  page,
+}) => {
+  const billing = new BillingPage(page);
+  const history = new HistoryPage(page);
+  await signInPage.open();
+  await signInPage.signIn({ ...organization.owner, password: 'not-the-password' });
+  await expect(signInPage.problem).toHaveText('The email or password is incorrect.');
+  await expect(signInPage.email).toHaveValue(organization.owner.email);
+  await signInPage.signIn(organization.owner);
+  await expect(billing.heading).toBeVisible();
+
+  const token = await processor.tokenize(visa);
+  await context.request.post('/api/add_payment_method', { form: { token } });
+  await page.goto('/billing');
+  await billing.addCredit.click();
+  const form = page.getByRole('region', { name: 'Add to credit balance' });
+  await form.getByLabel('$50', { exact: true }).check();
+  await expect(form.getByRole('radio', { name: 'Visa ···· 4242' })).toBeChecked();
+  await form.getByRole('button', { name: 'Add credit' }).click();
+
+  await expect(page.getByRole('main').getByRole('status')).toHaveText(
+    '$50.00 was added. Your balance is $50.00.',
+  );
+  await expect(billing.balance).toHaveText('$50.00');
+
+  await billing.historyCard.getByRole('link', { name: 'View past and current invoices' }).click();
+  const row = cellsOf(history.rows);
+  await expect(row.amount).toHaveText('+$50.00');
+  await expect(row.status).toHaveText('Credit');
+  // Nobody has said which zone it is: the server's page says UTC.
+  await expect(row.date).toHaveText(/^\d{1,2}\/\d{1,2}\/\d{4}, \d{1,2}:\d\d:\d\d [AP]M/);
+  expect(await processor.charges(organization.id)).toHaveLength(1);
+
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await expect(signInPage.heading).toBeVisible();
+});
+
+test('an amount outside the limits comes back with its message and the choice made', async ({
+  account,
+  billing,
+  page,
+}) => {
+  await account.saveCard(visa);
+  await account.saveCard(mastercard);
+  await page.goto('/billing?add=1');
+  const form = page.getByRole('region', { name: 'Add to credit balance' });
+  await form.getByLabel('Other', { exact: true }).check();
+  await form.getByLabel('Other amount').fill('4');
+  await form.getByRole('radio', { name: 'Mastercard' }).check();
+  await form.getByRole('button', { name: 'Add credit' }).click();
+  await expect(form.getByRole('alert')).toHaveText('The least you can add is $5.00.');
+  await expect(form.getByLabel('Other amount')).toHaveValue('4');
+  await expect(form.getByRole('radio', { name: 'Mastercard' })).toBeChecked();
+  await account.expectNothingCharged();
+
+  await form.getByLabel('Other amount').fill('12.34');
+  await form.getByRole('button', { name: 'Add credit' }).click();
+  await expect(billing.balance).toHaveText('$12.34');
+  await account.expectOneCharge(1_234);
+});
+
+test('a declined card is said on the page and nothing is charged', async ({
+  account,
+  billing,
+  page,
+}) => {
+  await account.saveCard(declinesLater);
+  await page.goto('/billing?add=1');
+  await page.getByRole('button', { name: 'Add credit' }).click();
+  await expect(page.getByRole('alert')).toHaveText(
+    'Your bank declined the card. Nothing was charged. Try another card or ask your bank.',
+  );
+  await expect(billing.balance).toHaveText('$0.00');
+  await account.expectNothingCharged();
+});
+
+test('a double click on the button is one charge', async ({ account, billing, page }) => {
+  await account.saveCard(visa);
+  await page.goto('/billing?add=1');
+  await page.getByRole('button', { name: 'Add credit' }).dblclick();
+  await expect(billing.balance).toHaveText('$25.00');
+  await account.expectOneCharge(2_500);
+});
+
+test('reloading the result is no second charge', async ({ account, billing, page }) => {
+  await account.saveCard(visa);
+  await page.goto('/billing?add=1');
+  await page.getByRole('button', { name: 'Add credit' }).click();
+  await expect(billing.balance).toHaveText('$25.00');
+  await page.reload();
+  await expect(billing.balance).toHaveText('$25.00');
+  await account.expectOneCharge(2_500);
+});
+
+test('without a saved card the page says what adding one needs', async ({ account, page }) => {
+  expect(await account.charges()).toEqual([]);
+  await page.goto('/billing?add=1');
+  const form = page.getByRole('region', { name: 'Add to credit balance' });
+  await expect(form).toContainText('Adding a card needs script');
+  await expect(form.getByRole('button')).toHaveCount(0);
+});
+
+test('a card is removed after a question on the page', async ({ account, billing, page }) => {
+  await account.saveCard(visa);
+  await page.goto('/billing');
+  await billing.methodsCard.getByLabel('Change Visa ···· 4242').click();
+  await billing.methodsCard.getByRole('link', { name: 'Remove' }).click();
+  await billing.methodsCard.getByRole('button', { name: 'Remove card' }).click();
+  await expect(billing.methods).toHaveCount(0);
+});
+
+test('older rows are a page further', async ({ account, history, page }) => {
+  const card = await account.saveCard(visa);
+  for (let amount = 5; amount < 32; amount += 1) {
+    await account.addCredit(`${amount}.00`, card);
+  }
+  await page.goto('/billing/history');
+  await expect(history.rows).toHaveCount(25);
+  await history.loadMore.click();
+  await expect(history.rows.getByRole('cell', { name: '+$' })).toHaveText(['+$6.00', '+$5.00']);
+});
+
+test('the theme is switched by a form', async ({ account, page }) => {
+  expect(account.organization.name).toBe('Northwind Robotics');
+  await page.goto('/billing');
+  await page.getByRole('button', { name: 'Light theme' }).click();
+  await expect(page.getByRole('button', { name: 'Light theme', pressed: true })).toBeVisible();
+  await expect(page).toHaveURL('/billing');
+});
