@@ -66,3 +66,6 @@ create table sign_in_failures (
     failures bigint not null check (failures > 0),
     last_failed_at bigint not null
 );
+
+-- Serves removing counts that are forgotten.
+create index sign_in_failures_by_time on sign_in_failures (last_failed_at);
