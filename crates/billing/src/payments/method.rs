@@ -144,6 +144,7 @@ impl PaymentMethods {
             .map_err(StoreError::from)?;
         let id = save_in(&mut tx, viewer.organization, &method, now).await?;
         tx.commit().await?;
+        let id = id.ok_or(PaymentMethodError::Token)?;
         let methods = self.list(viewer.organization).await?;
         methods
             .into_iter()
@@ -286,13 +287,14 @@ pub(crate) async fn find_token_in(
 }
 
 /// Saves a card under the lock of the organization's books. A card that is already saved, by its
-/// fingerprint, takes the newest token and expiry.
+/// fingerprint, takes the newest token and expiry. `None` for one that the person has removed
+/// meanwhile: money that arrives by it still counts, but it does not come back by itself.
 pub(crate) async fn save_in(
     connection: &mut ledger::Connection,
     organization: OrganizationId,
     method: &ChargedMethod,
     now: Timestamp,
-) -> Result<PaymentMethodId, StoreError> {
+) -> Result<Option<PaymentMethodId>, StoreError> {
     let known = sqlx::query(
         "select id from payment_methods
          where organization_id = $1 and removed_at is null
@@ -306,14 +308,15 @@ pub(crate) async fn save_in(
     if let Some(row) = known {
         let known: PaymentMethodId = id(&row, "id")?;
         update_in(connection, known, method).await?;
-        return Ok(known);
+        return Ok(Some(known));
     }
     let new = PaymentMethodId::generate();
-    sqlx::query(
+    let inserted = sqlx::query(
         "insert into payment_methods
              (id, organization_id, gateway_method, brand, last_four, expiry_month, expiry_year,
               country, fingerprint, is_default, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10)",
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10)
+         on conflict (gateway_method) do nothing",
     )
     .bind(new.to_string())
     .bind(organization.to_string())
@@ -327,8 +330,11 @@ pub(crate) async fn save_in(
     .bind(micros(now))
     .execute(&mut *connection)
     .await?;
+    if inserted.rows_affected() == 0 {
+        return Ok(None);
+    }
     promote_newest_in(connection, organization).await?;
-    Ok(new)
+    Ok(Some(new))
 }
 
 async fn update_in(

@@ -162,6 +162,7 @@ impl Sessions {
             .bind(micros(now))
             .execute(&mut *tx)
             .await?;
+        throttle::clean_in(&mut tx, now).await?;
         sqlx::query(
             "insert into sessions
                  (token_hash, user_id, organization_id, created_at, last_seen_at, expires_at)

@@ -87,6 +87,18 @@ pub(super) async fn failed(
     Ok(())
 }
 
+/// Removes counts that are forgotten.
+pub(super) async fn clean_in(
+    connection: &mut ledger::Connection,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("delete from sign_in_failures where last_failed_at < $1")
+        .bind(micros(now - FORGOTTEN_AFTER))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 pub(super) async fn succeeded(db: &Db, subject: Subject<'_>) -> Result<(), StoreError> {
     sqlx::query("delete from sign_in_failures where subject = $1")
         .bind(subject.key())

@@ -5,7 +5,7 @@ use types::payment::DeclineReason;
 use types::tenancy::Role;
 use types::top_up::{PayWith, TopUpState};
 
-use crate::world::World;
+use crate::world::{World, confirm};
 
 const VISA: &str = "4242424242424242";
 
@@ -143,18 +143,6 @@ async fn a_top_up_that_the_person_does_not_confirm_fails_and_nothing_is_charged(
     );
     assert_eq!(world.balance().await, "0.00");
     world.finish().await;
-}
-
-/// Presses a button on the bank's page.
-async fn confirm(url: &str, result: &str) {
-    let client = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .build();
-    let (_, secret) = url.split_once("client_secret=").unwrap();
-    let form = [("client_secret", secret), ("outcome", result)];
-    let answer = client.unwrap().post(url).form(&form).send().await.unwrap();
-    let status = answer.status();
-    assert!(status.is_success() || status.is_redirection(), "{status}");
 }
 
 #[tokio::test]

@@ -139,10 +139,15 @@ impl World {
     }
 
     pub async fn top_up(&self, cents: i64, number: &str) -> TopUpView {
+        self.top_up_with(cents, &self.token(number).await).await
+    }
+
+    pub async fn top_up_with(&self, cents: i64, token: &str) -> TopUpView {
+        let pay_with = PayWith::NewCard(token.to_owned());
         let request = StartTopUp {
             id: TopUpId::generate(),
             amount: Cents::new(cents),
-            pay_with: PayWith::NewCard(self.token(number).await),
+            pay_with,
         };
         self.billing
             .top_ups()
@@ -306,4 +311,16 @@ pub fn event(id: &str) -> UsageEvent {
         api_key: None,
         request_id: None,
     }
+}
+
+/// Presses a button on the bank's page.
+pub async fn confirm(url: &str, result: &str) {
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build();
+    let (_, secret) = url.split_once("client_secret=").unwrap();
+    let form = [("client_secret", secret), ("outcome", result)];
+    let answer = client.unwrap().post(url).form(&form).send().await.unwrap();
+    let status = answer.status();
+    assert!(status.is_success() || status.is_redirection(), "{status}");
 }
