@@ -184,19 +184,13 @@ fn read_directory(root: &Path) -> Result<Contents, SiteError> {
     Ok(contents)
 }
 
+/// The site that the build script found.
 #[cfg(feature = "embed-site")]
 fn embedded() -> Option<Contents> {
-    #[derive(rust_embed::RustEmbed)]
-    #[folder = "$BILLING_SITE_DIR"]
-    struct Embedded;
-
-    let contents = Embedded::iter().filter_map(|path| {
-        let bytes = match Embedded::get(&path)?.data {
-            std::borrow::Cow::Borrowed(bytes) => Bytes::from_static(bytes),
-            std::borrow::Cow::Owned(bytes) => bytes.into(),
-        };
-        Some((path.into_owned(), bytes))
-    });
+    let files: &[(&str, &'static [u8])] = &include!(concat!(env!("OUT_DIR"), "/site.rs"));
+    let contents = files
+        .iter()
+        .map(|(name, bytes)| ((*name).to_owned(), Bytes::from_static(bytes)));
     Some(contents.collect())
 }
 
