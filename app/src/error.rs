@@ -10,7 +10,7 @@ use types::payment::PaymentField;
 
 /// Why a server function or a page has no answer, in words for the person at the page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[serde(tag = "error", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum AppError {
     #[error("Your session has ended. Sign in again.")]
     SignedOut,

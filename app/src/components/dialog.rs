@@ -1,5 +1,6 @@
 use leptos::html;
 use leptos::prelude::*;
+use web_sys::HtmlDialogElement;
 
 use super::icon::{Glyph, Icon};
 
@@ -17,10 +18,9 @@ pub fn Dialog(
     Effect::new(move || {
         let Some(dialog) = dialog.get() else { return };
         match (open.get(), dialog.open()) {
-            (true, false) => {
-                // It refuses only when it is out of the document, where nobody could see it.
-                let _ = dialog.show_modal();
-            }
+            (true, false) if dialog.is_connected() => show(&dialog),
+            // Opened while its page is being put together: shown once it is there.
+            (true, false) => request_animation_frame(move || show(&dialog)),
             (false, true) => dialog.close(),
             (true, true) | (false, false) => {}
         }
@@ -49,4 +49,9 @@ pub fn Dialog(
         </dialog>
     }
     .into_any()
+}
+
+fn show(dialog: &HtmlDialogElement) {
+    // It refuses only when it is out of the document, where nobody could see it.
+    let _ = dialog.show_modal();
 }

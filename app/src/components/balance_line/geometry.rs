@@ -1,28 +1,29 @@
-//! From balances to points. Floats are pixels here, never money.
+//! From balances to points, in whole units of the drawing.
 
 use types::money::Money;
 
 use crate::components::history_table::count;
 
-/// The drawing's own units; the page stretches it to its frame.
-pub const WIDTH: u32 = 600;
-pub const HEIGHT: u32 = 120;
+/// The drawing's own units, ten to a pixel or so; the page stretches it to its frame.
+pub const WIDTH: i128 = 6_000;
+pub const HEIGHT: i128 = 1_200;
 
 const NANOS_A_DOLLAR: i128 = 1_000_000_000;
 /// Room for the labels of at most this many marks above the lowest.
 const MOST_STEPS: i128 = 3;
 
 /// A mark of the y axis.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tick {
-    pub y: f64,
+    pub y: i128,
     pub label: String,
 }
 
 /// A line ready to be drawn.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plot {
-    pub points: Vec<(f64, f64)>,
+    /// x to the right, y down.
+    pub points: Vec<(i128, i128)>,
     /// Evenly spaced, highest first.
     pub ticks: Vec<Tick>,
 }
@@ -35,17 +36,13 @@ impl Plot {
         let lowest = i128::from(balances.iter().copied().min().unwrap_or(0).min(0));
         let step = round_step(highest - lowest);
         let (low, high) = (lowest.div_euclid(step), highest.div_euclid(step) + 1);
-        let y = |nanos: i128| {
-            let (height, span) = (f64::from(HEIGHT), pixels((high - low) * step));
-            tenths(height - height * pixels(nanos - low * step) / span)
-        };
-        let last = pixels(steps(balances.len()));
-        let points = balances.iter().enumerate().map(|(index, nanos)| {
-            (
-                tenths(f64::from(WIDTH) * pixels(index as i128) / last),
-                y(i128::from(*nanos)),
-            )
-        });
+        let span = (high - low) * step;
+        let y = |nanos: i128| HEIGHT - HEIGHT * (nanos - low * step) / span;
+        let last = steps(balances.len());
+        let points = balances
+            .iter()
+            .enumerate()
+            .map(|(index, nanos)| (WIDTH * index as i128 / last, y(i128::from(*nanos))));
         let ticks = (low..=high).rev().map(|mark| {
             let nanos = mark * step;
             Tick {
@@ -60,11 +57,8 @@ impl Plot {
     }
 
     pub fn line(&self) -> String {
-        let mut path = String::new();
-        for (index, (x, y)) in self.points.iter().enumerate() {
-            path.push_str(&format!("{}{x} {y}", if index == 0 { "M" } else { "L" }));
-        }
-        path
+        let points = self.points.iter().map(|(x, y)| format!("{x} {y}"));
+        format!("M{}", points.collect::<Vec<_>>().join("L"))
     }
 
     /// The line, closed along the lower edge.
@@ -73,19 +67,15 @@ impl Plot {
     }
 }
 
-/// Which of `count` evenly spread points lies under the pointer.
-pub fn nearest(offset: f64, width: f64, count: usize) -> Option<usize> {
-    if width <= 0.0 || count == 0 {
+/// Which of `count` evenly spread points lies under the pointer, in pixels of a frame.
+pub fn nearest(offset: i32, width: i32, count: usize) -> Option<usize> {
+    let (offset, width) = (i128::from(offset), i128::from(width));
+    if width <= 0 || count == 0 {
         return None;
     }
-    let last = pixels(count as i128 - 1);
-    let index = (offset / width * last).round().clamp(0.0, last);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped"
-    )]
-    Some(index as usize)
+    let last = count as i128 - 1;
+    let index = (2 * offset * last + width).div_euclid(2 * width);
+    usize::try_from(index.clamp(0, last)).ok()
 }
 
 /// 1, 2 or 5 times a power of ten, so that at most [`MOST_STEPS`] reach over `span`.
@@ -117,19 +107,6 @@ fn mark_label(nanos: i128, step: i128) -> String {
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a pixel is coarser than the loss"
-)]
-fn pixels(number: i128) -> f64 {
-    number as f64
-}
-
-/// A tenth of a unit is finer than a screen shows.
-fn tenths(value: f64) -> f64 {
-    (value * 10.0).round() / 10.0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,9 +132,9 @@ mod tests {
     #[test]
     fn the_line_spans_the_frame_and_stays_inside() {
         let plot = Plot::of(&[0, 10 * DOLLAR, 29 * DOLLAR]);
-        assert_eq!(plot.points.first(), Some(&(0.0, 120.0)));
-        assert_eq!(plot.points.last().map(|(x, _)| *x), Some(600.0));
-        assert!(plot.points.iter().all(|(_, y)| (0.0..=120.0).contains(y)));
+        assert_eq!(plot.points.first(), Some(&(0, HEIGHT)));
+        assert_eq!(plot.points.last().map(|(x, _)| *x), Some(WIDTH));
+        assert!(plot.points.iter().all(|(_, y)| (0..=HEIGHT).contains(y)));
     }
 
     #[test]
@@ -174,9 +151,9 @@ mod tests {
 
     #[test]
     fn the_pointer_finds_the_nearest_day() {
-        assert_eq!(nearest(0.0, 300.0, 31), Some(0));
-        assert_eq!(nearest(154.0, 300.0, 31), Some(15));
-        assert_eq!(nearest(900.0, 300.0, 31), Some(30));
-        assert_eq!(nearest(1.0, 0.0, 31), None);
+        assert_eq!(nearest(0, 300, 31), Some(0));
+        assert_eq!(nearest(154, 300, 31), Some(15));
+        assert_eq!(nearest(900, 300, 31), Some(30));
+        assert_eq!(nearest(1, 0, 31), None);
     }
 }

@@ -65,8 +65,8 @@ fn Line(plot: Plot, days: Vec<Day>) -> impl IntoView {
         // The drawing takes no pointer events of its own: the target is always the frame.
         let frame: web_sys::Element = event_target(&event);
         cursor.set(geometry::nearest(
-            event.offset_x().into(),
-            frame.client_width().into(),
+            event.offset_x(),
+            frame.client_width(),
             count,
         ));
     };
