@@ -5,7 +5,6 @@ import { randomUUID } from 'node:crypto';
 
 import type { Server } from './server.ts';
 
-const ORGANIZATION = 'Northwind Robotics';
 const PASSWORD = 'quiet-harbor-violet-17';
 
 export type Role = 'owner' | 'billing-admin' | 'member' | 'finance';
@@ -27,8 +26,6 @@ export interface Usage {
 export const ONE_REQUEST = { model: 'gpt-oss-120b', inputTokens: 112, outputTokens: 44 };
 
 export class Organization {
-  readonly name = ORGANIZATION;
-
   private constructor(
     private readonly server: Server,
     readonly id: string,
@@ -36,9 +33,9 @@ export class Organization {
     readonly owner: Person,
   ) {}
 
-  static async make(server: Server): Promise<Organization> {
+  static async make(server: Server, name: string): Promise<Organization> {
     const owner = somebody('owner');
-    const added = await addUser(server, owner, ['--organization', ORGANIZATION]);
+    const added = await addUser(server, owner, ['--organization', name]);
     if (added.project_id === undefined) {
       throw new Error('a new organization has no project');
     }

@@ -22,6 +22,7 @@ interface ForWorker {
 }
 
 interface ForTest {
+  organizationName: string;
   organization: Organization;
   /** The organization, with its owner signed in in the test's browser. */
   account: Account;
@@ -62,8 +63,9 @@ export const test = base.extend<ForTest, ForWorker>({
     },
     { auto: true },
   ],
-  organization: async ({ server }, use) => {
-    await use(await Organization.make(server));
+  organizationName: ['Northwind Robotics', { option: true }],
+  organization: async ({ server, organizationName }, use) => {
+    await use(await Organization.make(server, organizationName));
   },
   account: async ({ organization, processor, context }, use) => {
     const account = new Account(organization, processor, context.request);

@@ -109,8 +109,7 @@ for (const colorScheme of ['dark', 'light'] as const) {
         await expectSound(page, 'saving a card');
       });
 
-      test('a page that does not exist is sound', async ({ account, complaints, page }) => {
-        expect(await account.charges()).toEqual([]);
+      test('a page that does not exist is sound', async ({ complaints, page }) => {
         complaints.expect(/status of 404/);
         await page.goto('/no-such-page');
         await hydrated(page);
@@ -152,8 +151,48 @@ for (const { on, button, viewport } of MENUS) {
   });
 }
 
+/** Where WCAG says that people who enlarge a page fourfold still read it without scrolling aside. */
+test.describe('at 320 px', () => {
+  test.use({ viewport: { width: 320, height: 640 } });
+
+  test('nothing sticks out of the screen', async ({ account, billing, history, page }) => {
+    await account.addCredit('500.00', await account.saveCard(visa));
+    await (await account.gateway()).report({ id: randomUUID(), ...ONE_REQUEST });
+    await billing.open();
+    await expectNoSidewaysScroll(page);
+    await history.open();
+    await expectNoSidewaysScroll(page);
+    await page.goto('/models');
+    await hydrated(page);
+    await expectNoSidewaysScroll(page);
+    const dialog = await billing.openDialog();
+    await dialog.newCard.check();
+    await dialog.card.fill(visa);
+    await expectNoSidewaysScroll(page);
+    expect(await dialog.root.evaluate((root) => root.scrollWidth - root.clientWidth)).toBe(0);
+  });
+});
+
+test.describe('with the longest name', () => {
+  // As long as a name may be, and nowhere a place to break it.
+  test.use({ organizationName: 'Mechanical'.repeat(10) });
+
+  for (const { name, viewport } of SCREENS) {
+    test.describe(name, () => {
+      test.use({ viewport });
+
+      test('nothing sticks out of the screen', async ({ account, billing, history, page }) => {
+        await account.saveCard(visa);
+        await billing.open();
+        await expectNoSidewaysScroll(page);
+        await history.open();
+        await expectNoSidewaysScroll(page);
+      });
+    });
+  }
+});
+
 test.describe('without script', () => {
-  // The rules run in the page, by the browser's own hand: the page's script stays off.
   test.use({ javaScriptEnabled: false });
 
   test('the form in the page keeps its controls named', async ({ account, page }) => {

@@ -1,3 +1,4 @@
+import { gate } from '../support/gate.ts';
 import { hydrated } from '../support/hydration.ts';
 import { rowsOf } from '../support/pages/history.ts';
 import { expect, test } from '../support/test.ts';
@@ -37,14 +38,10 @@ test('the plan names the lowest prices', async ({ billing }) => {
 });
 
 test('what is typed into the search before the page is taken over is not lost', async ({
-  account,
+  account: _signedIn,
   page,
 }) => {
-  expect(account.organization.id).not.toBe('');
-  let takeOver = (): void => {};
-  const typed = new Promise<void>((resolve) => {
-    takeOver = resolve;
-  });
+  const [typed, takeOver] = gate();
   await page.route('**/*.wasm', async (route) => {
     await typed;
     await route.continue();

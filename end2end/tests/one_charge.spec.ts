@@ -5,6 +5,7 @@
 import type { Page, Request } from '@playwright/test';
 
 import { answerLostAfter, answerLostBefore, decidesLater, visa } from '../support/cards.ts';
+import { gate } from '../support/gate.ts';
 import { hydrated } from '../support/hydration.ts';
 import { expect, test } from '../support/test.ts';
 
@@ -32,15 +33,6 @@ async function holdAnswers(page: Page): Promise<{ arrived: Promise<void>; releas
     await route.fulfill({ response });
   });
   return { arrived, release };
-}
-
-/** Something to wait for, and the way to let it happen. */
-function gate(): [Promise<void>, () => void] {
-  let open = (): void => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return [opened, open];
 }
 
 test('a double click on the confirm button is one charge', async ({ account, billing, page }) => {

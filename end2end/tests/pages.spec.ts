@@ -43,7 +43,9 @@ test('the frame leads to every page and says who is signed in', async ({ billing
       - button "Light theme"
       - button "Dark theme"
   `);
-  await expect(page.getByText('Northwind Robotics').first()).toBeVisible();
+  // In the bar above on a phone, in the sidebar here.
+  const organization = page.getByText('Northwind Robotics').filter({ visible: true });
+  await expect(organization).toHaveCount(1);
   await expect(page.getByText('Owner', { exact: true })).toBeVisible();
 });
 
@@ -62,15 +64,15 @@ test('Billing of a new organization says what to do and what will stand where', 
         - paragraph: $0.00
         - paragraph: Add credit to run requests.
         - paragraph: API usage is paid from this balance.
-        - paragraph: Your balance over the last 30 days will stand here once you have added credit.
+        - paragraph: /last 30 days/
       - region "Payment methods":
         - heading "Payment methods" [level=2]
+        - paragraph: Add or change your payment method.
         - link "Add payment method"
-        - paragraph: /^Add or change your payment method here\\./
       - region "Billing history":
         - heading "Billing history" [level=2]
         - link "View past and current invoices"
-        - paragraph: /^Your first top-up will stand here/
+        - paragraph: /^Your first top-up/
       - region "Plan":
         - heading "Plan" [level=2]
         - link "All models and prices"
@@ -86,7 +88,7 @@ test('the dialog asks for an amount and a card and says what is paid', async ({ 
     - dialog "Add to credit balance":
       - heading "Add to credit balance" [level=2]
       - button "Close"
-      - textbox "Amount (USD)" [active]: "25.00"
+      - textbox "Amount (USD)": "25.00"
       - paragraph: From $5.00 to $500.00
       - group "Amounts to choose from":
         - button "$10"
@@ -100,7 +102,7 @@ test('the dialog asks for an amount and a card and says what is paid', async ({ 
           - textbox "Security code"
           - combobox "Country":
             - option "United States" [selected]
-          - text: /Payments are processed securely\\./
+          - paragraph: /^Payments are processed securely\\./
           - paragraph: /Test mode/
       - term: Credit
       - definition: $25.00

@@ -108,8 +108,10 @@ test('reloading the result is no second charge', async ({ account, billing, page
   await account.expectOneCharge(2_500);
 });
 
-test('without a saved card the page says what adding one needs', async ({ account, page }) => {
-  expect(await account.charges()).toEqual([]);
+test('without a saved card the page says what adding one needs', async ({
+  account: _signedIn,
+  page,
+}) => {
   await page.goto('/billing?add=1');
   const form = page.getByRole('region', { name: 'Add to credit balance' });
   await expect(form).toContainText('Adding a card needs script');
@@ -136,8 +138,7 @@ test('older rows are a page further', async ({ account, history, page }) => {
   await expect(history.rows.getByRole('cell', { name: '+$' })).toHaveText(['+$6.00', '+$5.00']);
 });
 
-test('the theme is switched by a form', async ({ account, page }) => {
-  expect(account.organization.name).toBe('Northwind Robotics');
+test('the theme is switched by a form', async ({ account: _signedIn, page }) => {
   await page.goto('/billing');
   await page.getByRole('button', { name: 'Light theme' }).click();
   await expect(page.getByRole('button', { name: 'Light theme', pressed: true })).toBeVisible();
