@@ -36,7 +36,7 @@ create table api_keys (
     organization_id text not null references organizations (id),
     project_id text not null references projects (id),
     name text not null check (length(name) between 1 and 100),
-    -- SHA-256 of the secret in hex. The secret has 256 random bits, so a fast hash is enough.
+    -- SHA-256 of the secret in hex. The secret has 192 random bits, so a fast hash is enough.
     secret_hash text not null unique,
     last_four text not null check (length(last_four) = 4),
     created_at bigint not null,
@@ -56,14 +56,13 @@ create table sessions (
     expires_at bigint not null
 );
 
--- Serves signing a person out everywhere and removing what has expired.
-create index sessions_by_user on sessions (user_id);
+-- Serves removing what has expired.
 create index sessions_by_expiry on sessions (expires_at);
 
--- Failed sign-ins in a row, by address of mail and by address of the client.
+-- Sign-ins that were tried and have not succeeded, by address of mail and by address of the client.
 create table sign_in_failures (
     subject text primary key not null,
-    failures bigint not null check (failures > 0),
+    failures bigint not null check (failures >= 0),
     last_failed_at bigint not null
 );
 

@@ -51,8 +51,6 @@ create table batches (
 
 -- Serves the balance at the end of each day.
 create index batches_by_time on batches (organization_id, booked_at, sequence);
--- Serves history: what is not usage, newest first.
-create index batches_by_code on batches (organization_id, code, booked_at);
 
 create table transfers (
     id text primary key not null,

@@ -51,8 +51,6 @@ create table batches (
 
 -- Serves the balance at the end of each day.
 create index batches_by_time on batches (organization_id, booked_at, sequence);
--- Serves history: what is not usage, newest first.
-create index batches_by_code on batches (organization_id, code, booked_at);
 
 create table transfers (
     id text primary key not null,
@@ -93,4 +91,16 @@ begin select raise(abort, 'transfers are append-only'); end;
 create trigger postings_are_not_updated before update on postings
 begin select raise(abort, 'postings are append-only'); end;
 create trigger postings_are_not_deleted before delete on postings
+begin select raise(abort, 'postings are append-only'); end;
+
+-- `insert or replace` deletes without asking the triggers above.
+create trigger batches_are_not_replaced before insert on batches
+when exists (select 1 from batches where id = new.id or source = new.source
+    or (organization_id = new.organization_id and sequence = new.sequence))
+begin select raise(abort, 'batches are append-only'); end;
+create trigger transfers_are_not_replaced before insert on transfers
+when exists (select 1 from transfers where id = new.id or (batch_id = new.batch_id and position = new.position))
+begin select raise(abort, 'transfers are append-only'); end;
+create trigger postings_are_not_replaced before insert on postings
+when exists (select 1 from postings where account_id = new.account_id and sequence = new.sequence)
 begin select raise(abort, 'postings are append-only'); end;

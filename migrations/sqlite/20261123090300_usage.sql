@@ -10,6 +10,8 @@ create table usage_batches (
     posted_nano bigint not null check (posted_nano >= 0),
     carry_before_pico bigint not null check (carry_before_pico between 0 and 999),
     carry_after_pico bigint not null check (carry_after_pico between 0 and 999),
+    -- The day of it is the one that its events count towards.
+    booked_at bigint not null,
     created_at bigint not null,
     check (carry_before_pico + cost_pico = 1000 * posted_nano + carry_after_pico)
 );
@@ -58,7 +60,8 @@ create table usage_days (
     requests bigint not null,
     tokens bigint not null,
     cost_pico bigint not null,
-    last_booked_at bigint not null,
+    -- Where the day's row stands in history: it never moves.
+    first_booked_at bigint not null,
     primary key (organization_id, day, project_id, model)
 );
 
@@ -69,4 +72,13 @@ begin select raise(abort, 'usage events are append-only'); end;
 create trigger usage_batches_are_not_updated before update on usage_batches
 begin select raise(abort, 'usage batches are append-only'); end;
 create trigger usage_batches_are_not_deleted before delete on usage_batches
+begin select raise(abort, 'usage batches are append-only'); end;
+
+-- `insert or replace` deletes without asking the triggers above.
+create trigger usage_events_are_not_replaced before insert on usage_events
+when exists (select 1 from usage_events where organization_id = new.organization_id
+    and source = new.source and event_id = new.event_id)
+begin select raise(abort, 'usage events are append-only'); end;
+create trigger usage_batches_are_not_replaced before insert on usage_batches
+when exists (select 1 from usage_batches where id = new.id)
 begin select raise(abort, 'usage batches are append-only'); end;

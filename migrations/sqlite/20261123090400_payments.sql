@@ -37,7 +37,8 @@ create table top_ups (
     amount_cents bigint not null check (amount_cents > 0),
     -- The gateway's token of the card it is paid with.
     gateway_method text not null,
-    save_card bigint not null check (save_card in (0, 1)),
+    -- The saved card that was chosen. Null: a new one, which is saved once it has paid.
+    payment_method_id text references payment_methods (id),
     state text not null check (
         state in ('processing', 'requires_action', 'succeeded', 'failed', 'canceled')
     ),
@@ -51,8 +52,8 @@ create table top_ups (
     check (state = 'requires_action' or action_url is null)
 );
 
--- Serves history: what did not post, newest first.
-create index top_ups_by_organization on top_ups (organization_id, created_at);
+-- Serves history, newest first.
+create index top_ups_by_organization on top_ups (organization_id, created_at, id);
 
 create table payments (
     -- Also the gateway's idempotency key, stored before the first try.
