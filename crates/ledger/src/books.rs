@@ -25,6 +25,12 @@ impl Books {
         self.organization
     }
 
+    /// When the newest batch took effect: the next one does not go before it.
+    #[must_use]
+    pub const fn booked_at(&self) -> Timestamp {
+        self.booked_at
+    }
+
     /// What the organization has, after its newest batch.
     #[must_use]
     pub const fn balance(&self) -> Money {
@@ -71,7 +77,7 @@ pub async fn lock_books_in(
         .bind(organization.to_string())
         .fetch_optional(connection)
         .await?
-        .ok_or_else(|| LedgerError::Inconsistent(format!("{organization} has no books")))?;
+        .ok_or(LedgerError::NotOpen { organization })?;
     Ok(Books {
         organization,
         batch_count: row.try_get("batch_count")?,

@@ -1,3 +1,4 @@
+use types::ids::OrganizationId;
 use types::money::MoneyError;
 
 use crate::account::AccountId;
@@ -8,6 +9,8 @@ pub enum LedgerError {
     /// The database did not do what it was asked: nothing is known of a write in progress.
     #[error("the ledger's database did not answer")]
     Database(#[from] sqlx::Error),
+    #[error("organization {organization} has no books")]
+    NotOpen { organization: OrganizationId },
     /// A row that our own rules exclude: an alarm.
     #[error("the ledger has an inconsistent row: {0}")]
     Inconsistent(String),

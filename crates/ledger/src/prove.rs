@@ -207,48 +207,17 @@ async fn check_transfers_in(
             *(if grows_on_debit { debits } else { credits }) += i128::from(amount);
         }
     }
-    let (count, postings) = count_postings_in_sums(&sums, accounts);
-    check_no_stray_posting(&mut check, count, postings);
     Ok((check, transfers, sums))
-}
-
-/// Sums of an organization's accounts as transfers and as postings tell them.
-fn count_postings_in_sums(sums: &Sums, accounts: &HashMap<String, AccountRow>) -> (i128, i128) {
-    let mut by_transfers = 0;
-    let mut by_accounts = 0;
-    for (id, account) in accounts {
-        let (debits, credits) = sums.get(id).copied().unwrap_or_default();
-        if let Some(balance) = account.balance {
-            by_transfers += if account.is_debit {
-                debits - credits
-            } else {
-                credits - debits
-            };
-            by_accounts += i128::from(balance);
-        }
-    }
-    (by_transfers, by_accounts)
-}
-
-fn check_no_stray_posting(check: &mut Check, by_transfers: i128, by_accounts: i128) {
-    if by_transfers != by_accounts {
-        check.differs(format!(
-            "organizations' accounts hold {by_accounts} in all, the transfers say {by_transfers}"
-        ));
-    }
 }
 
 /// What each account carries is the sum of its transfers, and debits equal credits overall.
 fn check_balances(accounts: &HashMap<String, AccountRow>, sums: &Sums) -> Check {
     let mut check = Check::new("transfers add up to each account's balance, debits equal credits");
     let (mut all_debits, mut all_credits) = (0_i128, 0_i128);
-    for (id, (debits, credits)) in sums {
+    for (id, account) in accounts {
+        let (debits, credits) = sums.get(id).copied().unwrap_or_default();
         all_debits += debits;
         all_credits += credits;
-        let Some(account) = accounts.get(id) else {
-            check.differs(format!("{id} has transfers and is not open"));
-            continue;
-        };
         let sum = if account.is_debit {
             debits - credits
         } else {
@@ -263,6 +232,9 @@ fn check_balances(accounts: &HashMap<String, AccountRow>, sums: &Sums) -> Check 
                 account.balance
             ));
         }
+    }
+    for id in sums.keys().filter(|id| !accounts.contains_key(*id)) {
+        check.differs(format!("{id} has transfers and is not open"));
     }
     if all_debits != all_credits {
         check.differs(format!("debits {all_debits} are not credits {all_credits}"));

@@ -65,11 +65,11 @@ async fn one_wrong_unit_anywhere_is_found_and_named() {
         ("books", "update books set batch_count = 9"),
         (
             "books",
-            "update books set chain_hash = replace(chain_hash, '1', '2')",
+            "update books set chain_hash = 'ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff'",
         ),
         (
             "batches",
-            "update batches set chain_hash = replace(chain_hash, '1', '2')",
+            "update batches set chain_hash = 'ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff'",
         ),
         (
             "batches",
