@@ -70,6 +70,21 @@ impl Db {
             let pool = AnyPoolOptions::new()
                 .max_connections(POSTGRES_CONNECTIONS)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
+                .after_connect(|connection, _| {
+                    Box::pin(async move {
+                        // What durability and locking rest on must not depend on how the server
+                        // or the role is set up; and a process that hangs lets go of its locks.
+                        connection
+                            .execute(
+                                "set synchronous_commit = on;
+                                 set default_transaction_isolation = 'read committed';
+                                 set lock_timeout = '8s';
+                                 set idle_in_transaction_session_timeout = '20s'",
+                            )
+                            .await?;
+                        Ok(())
+                    })
+                })
                 .connect_with(options)
                 .await
                 .map_err(OpenError::Connect)?;
@@ -104,7 +119,8 @@ impl Db {
             sqlx::query_scalar("select max(version) from _sqlx_migrations where success")
                 .fetch_one(&self.readers)
                 .await;
-        applied.is_ok_and(|applied| Some(applied) == newest)
+        // A newer server may have added some: what we need is still there.
+        applied.is_ok_and(|applied| Some(applied) >= newest)
     }
 
     pub(crate) async fn close(&self) {
@@ -185,6 +201,13 @@ pub(crate) fn id<T: FromStr>(row: &AnyRow, column: &str) -> Result<T, StoreError
     let text: String = row.try_get(column)?;
     text.parse()
         .map_err(|_| StoreError::Inconsistent(format!("{column} `{text}` is not an id")))
+}
+
+pub(crate) fn optional_id<T: FromStr>(row: &AnyRow, column: &str) -> Result<Option<T>, StoreError> {
+    match row.try_get::<Option<String>, _>(column)? {
+        Some(_) => id(row, column).map(Some),
+        None => Ok(None),
+    }
 }
 
 /// Exactly one row must have changed.

@@ -1,8 +1,9 @@
 //! Billing history: a projection of what was posted, with the top-ups that did not post among it.
 //!
-//! Three lists, each read by keyset and already in order, are merged: credit that posted (ledger
-//! batches joined to their top-up for its words), top-ups that did not, and usage by day and
-//! project. Newest first; at the same instant by list, then by id.
+//! Two lists, each read by keyset and already in order, are merged: top-ups, joined to the ledger's
+//! batch where they posted, and usage by day and project. Newest first; at the same instant by
+//! list, then by id. A row's place never changes: a top-up stands at the click, a day's usage at its
+//! first request.
 
 use std::sync::Arc;
 
@@ -12,9 +13,8 @@ use sqlx::any::AnyRow;
 use types::history::{HistoryCursor, HistoryKind, HistoryPage, HistoryRow, HistoryStatus};
 use types::ids::{OrganizationId, TopUpId};
 use types::money::{Cents, Cost, Money};
-use types::time::Timestamp;
 
-use crate::db::{id, micros, time, time_from};
+use crate::db::{id, micros, optional_time, time, time_from};
 use crate::payments::method::card;
 use crate::top_up::state::State;
 use crate::top_up::store::read_state;
@@ -58,18 +58,16 @@ impl Problem for HistoryError {
 /// Which list a row is from, in the order in which they stand at the same instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum List {
-    Credit,
-    Unposted,
+    TopUps,
     Usage,
 }
 
 impl List {
-    const ALL: [Self; 3] = [Self::Credit, Self::Unposted, Self::Usage];
+    const ALL: [Self; 2] = [Self::TopUps, Self::Usage];
 
     const fn letter(self) -> char {
         match self {
-            Self::Credit => 'c',
-            Self::Unposted => 'p',
+            Self::TopUps => 't',
             Self::Usage => 'u',
         }
     }
@@ -88,7 +86,7 @@ impl Place {
     const fn newest() -> Self {
         Self {
             at: i64::MAX,
-            list: List::Credit,
+            list: List::TopUps,
             id: String::new(),
         }
     }
@@ -134,36 +132,6 @@ struct Placed {
     row: HistoryRow,
 }
 
-impl Placed {
-    fn new(list: List, at: Timestamp, id: String, rest: Rest) -> Self {
-        let Rest {
-            kind,
-            amount,
-            status,
-        } = rest;
-        Self {
-            place: Place {
-                at: micros(at),
-                list,
-                id: id.clone(),
-            },
-            row: HistoryRow {
-                id,
-                at,
-                kind,
-                amount,
-                status,
-            },
-        }
-    }
-}
-
-struct Rest {
-    kind: HistoryKind,
-    amount: types::money::Dollars,
-    status: HistoryStatus,
-}
-
 /// See [`crate::Billing::history`].
 #[derive(Clone)]
 pub struct History {
@@ -194,8 +162,7 @@ impl History {
         // One more than asked tells whether there is another page.
         let most = i64::from(limit) + 1;
         let mut placed = Vec::new();
-        placed.extend(credit_in(&mut tx, organization, &after, most).await?);
-        placed.extend(unposted_in(&mut tx, organization, &after, most).await?);
+        placed.extend(top_ups_in(&mut tx, organization, &after, most).await?);
         placed.extend(usage_in(&mut tx, organization, &after, most).await?);
         drop(tx);
         // Stable: within a list the database's order stays.
@@ -214,58 +181,7 @@ impl History {
     }
 }
 
-async fn credit_in(
-    connection: &mut ledger::Connection,
-    organization: OrganizationId,
-    after: &Place,
-    most: i64,
-) -> Result<Vec<Placed>, StoreError> {
-    let rows = sqlx::query(
-        "select top_ups.id, batches.booked_at,
-                batches.balance_nano - coalesce(previous.balance_nano, 0) as amount_nano,
-                payments.card_brand as brand, payments.card_last_four as last_four,
-                payments.card_expiry_month as expiry_month,
-                payments.card_expiry_year as expiry_year, payments.card_country as country
-         from batches
-         join top_ups on top_ups.id = substr(batches.source, 7)
-             and top_ups.organization_id = batches.organization_id
-         join payments on payments.top_up_id = top_ups.id
-         left join batches as previous
-             on previous.organization_id = batches.organization_id
-             and previous.sequence = batches.sequence - 1
-         where batches.organization_id = $1 and batches.code = 'top_up'
-             and (batches.booked_at < $2 or (batches.booked_at = $2
-                 and ($3 = 1 or ($3 = 0 and top_ups.id < $4))))
-         order by batches.booked_at desc, top_ups.id desc limit $5",
-    )
-    .bind(organization.to_string())
-    .bind(after.at)
-    .bind(after.ties(List::Credit))
-    .bind(&after.id)
-    .bind(most)
-    .fetch_all(connection)
-    .await?;
-    rows.iter()
-        .map(|row| {
-            let amount = Money::from_nanos(row.try_get("amount_nano")?).dollars();
-            let kind = HistoryKind::Credit { card: card(row)? };
-            let top_up: TopUpId = id(row, "id")?;
-            let rest = Rest {
-                kind,
-                amount,
-                status: HistoryStatus::Posted,
-            };
-            Ok(Placed::new(
-                List::Credit,
-                time(row, "booked_at")?,
-                top_up.to_string(),
-                rest,
-            ))
-        })
-        .collect()
-}
-
-async fn unposted_in(
+async fn top_ups_in(
     connection: &mut ledger::Connection,
     organization: OrganizationId,
     after: &Place,
@@ -273,54 +189,74 @@ async fn unposted_in(
 ) -> Result<Vec<Placed>, StoreError> {
     let rows = sqlx::query(
         "select top_ups.id, top_ups.created_at, top_ups.amount_cents, top_ups.state,
-                top_ups.decline_reason, top_ups.action_url,
-                payment_methods.brand, payment_methods.last_four, payment_methods.expiry_month,
-                payment_methods.expiry_year, payment_methods.country
+                top_ups.decline_reason, top_ups.action_url, batches.booked_at,
+                batches.balance_nano - coalesce(previous.balance_nano, 0) as amount_nano,
+                coalesce(payments.card_brand, payment_methods.brand) as brand,
+                coalesce(payments.card_last_four, payment_methods.last_four) as last_four,
+                coalesce(payments.card_expiry_month, payment_methods.expiry_month) as expiry_month,
+                coalesce(payments.card_expiry_year, payment_methods.expiry_year) as expiry_year,
+                coalesce(payments.card_country, payment_methods.country) as country
          from top_ups
-         left join payment_methods
-             on payment_methods.gateway_method = top_ups.gateway_method
-             and payment_methods.organization_id = top_ups.organization_id
-         where top_ups.organization_id = $1 and top_ups.state <> 'succeeded'
-             and (top_ups.created_at < $2 or (top_ups.created_at = $2
-                 and ($3 = 1 or ($3 = 0 and top_ups.id < $4))))
+         join payments on payments.top_up_id = top_ups.id
+         left join payment_methods on payment_methods.id = top_ups.payment_method_id
+         left join batches on batches.source = 'topup:' || top_ups.id
+             and batches.organization_id = top_ups.organization_id
+         left join batches as previous
+             on previous.organization_id = batches.organization_id
+             and previous.sequence = batches.sequence - 1
+         where top_ups.organization_id = $1 and top_ups.created_at <= $2
+             and (top_ups.created_at < $2 or $3 = 1 or ($3 = 0 and top_ups.id < $4))
          order by top_ups.created_at desc, top_ups.id desc limit $5",
     )
     .bind(organization.to_string())
     .bind(after.at)
-    .bind(after.ties(List::Unposted))
+    .bind(after.ties(List::TopUps))
     .bind(&after.id)
     .bind(most)
     .fetch_all(connection)
     .await?;
-    rows.iter().map(unposted).collect()
+    rows.iter().map(top_up).collect()
 }
 
-fn unposted(row: &AnyRow) -> Result<Placed, StoreError> {
+fn top_up(row: &AnyRow) -> Result<Placed, StoreError> {
     let status = match read_state(row)? {
         State::Processing => HistoryStatus::Processing,
         State::RequiresAction { .. } => HistoryStatus::RequiresAction,
         State::Failed { reason } => HistoryStatus::Failed { reason },
         State::Canceled => HistoryStatus::Canceled,
-        State::Succeeded => {
-            return Err(StoreError::Inconsistent(
-                "a succeeded top-up is not posted".to_owned(),
-            ));
-        }
+        State::Succeeded => HistoryStatus::Posted,
     };
-    let amount = Cents::new(row.try_get("amount_cents")?).dollars();
+    let created_at = time(row, "created_at")?;
+    let asked = Cents::new(row.try_get("amount_cents")?).dollars();
+    // What posted is told by the ledger alone.
+    let (at, amount) = if status == HistoryStatus::Posted {
+        let booked = optional_time(row, "booked_at")?.ok_or_else(|| {
+            StoreError::Inconsistent("a succeeded top-up that the ledger does not have".to_owned())
+        })?;
+        (
+            booked,
+            Money::from_nanos(row.try_get("amount_nano")?).dollars(),
+        )
+    } else {
+        (created_at, asked)
+    };
+    let id: TopUpId = id(row, "id")?;
     let kind = HistoryKind::Credit { card: card(row)? };
-    let top_up: TopUpId = id(row, "id")?;
-    let rest = Rest {
-        kind,
-        amount,
-        status,
-    };
-    Ok(Placed::new(
-        List::Unposted,
-        time(row, "created_at")?,
-        top_up.to_string(),
-        rest,
-    ))
+    Ok(Placed {
+        // By when it was asked for: that never changes, so no page skips a row that settles.
+        place: Place {
+            at: micros(created_at),
+            list: List::TopUps,
+            id: id.to_string(),
+        },
+        row: HistoryRow {
+            id: id.to_string(),
+            at,
+            kind,
+            amount,
+            status,
+        },
+    })
 }
 
 async fn usage_in(
@@ -329,7 +265,7 @@ async fn usage_in(
     after: &Place,
     most: i64,
 ) -> Result<Vec<Placed>, StoreError> {
-    // A day's rows stand at its last booking, which is on that day: later days cannot follow.
+    // Days are in order, and each has a row at least: so many of them are enough.
     let last_day = time_from(after.at).map_or_else(
         |_| "9999-12-31".to_owned(),
         |at| at.date_naive().to_string(),
@@ -341,9 +277,13 @@ async fn usage_in(
                     cast(sum(usage_days.requests) as bigint) as requests,
                     cast(sum(usage_days.tokens) as bigint) as tokens,
                     cast(sum(usage_days.cost_pico) as bigint) as cost_pico,
-                    max(usage_days.last_booked_at) as booked_at
+                    min(usage_days.first_booked_at) as booked_at
              from usage_days join projects on projects.id = usage_days.project_id
              where usage_days.organization_id = $1 and usage_days.day <= $6
+                 and usage_days.day >= (select min(day) from (
+                     select distinct day from usage_days as nearest
+                     where nearest.organization_id = $1 and nearest.day <= $6
+                     order by day desc limit $7) as days)
              group by usage_days.day, usage_days.project_id, projects.name) as days
          where booked_at < $2 or (booked_at = $2 and ($3 = 1 or ($3 = 0 and id < $4)))
          order by booked_at desc, id desc limit $5",
@@ -354,6 +294,7 @@ async fn usage_in(
     .bind(&after.id)
     .bind(most)
     .bind(last_day)
+    .bind(most + 1)
     .fetch_all(connection)
     .await?;
     rows.iter().map(usage).collect()
@@ -372,17 +313,21 @@ fn usage(row: &AnyRow) -> Result<Placed, StoreError> {
     };
     let cost = Cost::from_picos(row.try_get("cost_pico")?).dollars();
     let amount = types::money::Dollars::new(-cost.decimal());
-    let rest = Rest {
-        kind,
-        amount,
-        status: HistoryStatus::Posted,
-    };
-    Ok(Placed::new(
-        List::Usage,
-        time(row, "booked_at")?,
-        row.try_get("id")?,
-        rest,
-    ))
+    let (at, id): (_, String) = (time(row, "booked_at")?, row.try_get("id")?);
+    Ok(Placed {
+        place: Place {
+            at: micros(at),
+            list: List::Usage,
+            id: id.clone(),
+        },
+        row: HistoryRow {
+            id,
+            at,
+            kind,
+            amount,
+            status: HistoryStatus::Posted,
+        },
+    })
 }
 
 #[cfg(test)]
@@ -405,7 +350,7 @@ mod tests {
             "1.z.a",
             "1.cc.a",
             "1.c.a'--",
-            "9223372036854775807.c.a",
+            "9223372036854775807.t.a",
         ] {
             assert_eq!(
                 Place::parse(&HistoryCursor(text.to_owned())),

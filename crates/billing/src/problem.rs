@@ -42,10 +42,13 @@ pub trait Problem: std::error::Error + Send + Sync {
 /// The database could not be read or written, or holds a row that cannot be.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// Nothing was done: every connection, or the lock of the organization, was taken for too long.
+    #[error("we are busy right now; try again in a moment")]
+    Busy,
     #[error("the database did not answer: {0}")]
-    Database(#[from] sqlx::Error),
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
+    Database(#[source] sqlx::Error),
+    #[error("the ledger: {0}")]
+    Ledger(#[source] LedgerError),
     #[error("posting was refused: {0}")]
     Post(#[from] ledger::PostError),
     #[error("an inconsistent row: {0}")]
@@ -54,12 +57,58 @@ pub enum StoreError {
     Money(#[from] MoneyError),
 }
 
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        if is_busy(&error) {
+            Self::Busy
+        } else {
+            Self::Database(error)
+        }
+    }
+}
+
+impl From<LedgerError> for StoreError {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Database(error) => error.into(),
+            LedgerError::Inconsistent(_) | LedgerError::NotOpen { .. } | LedgerError::Money(_) => {
+                Self::Ledger(error)
+            }
+        }
+    }
+}
+
+/// PostgreSQL's `lock_not_available`, SQLite's `SQLITE_BUSY`, or no connection to be had.
+fn is_busy(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::PoolTimedOut => true,
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| code == "55P03" || code == "5"),
+        _ => false,
+    }
+}
+
 impl Problem for StoreError {
     fn kind(&self) -> ProblemKind {
-        ProblemKind::Broken
+        match self {
+            Self::Busy => ProblemKind::Unknown,
+            Self::Database(_)
+            | Self::Ledger(_)
+            | Self::Post(_)
+            | Self::Inconsistent(_)
+            | Self::Money(_) => ProblemKind::Broken,
+        }
     }
 
     fn code(&self) -> &'static str {
-        "internal"
+        match self {
+            Self::Busy => "busy",
+            Self::Database(_)
+            | Self::Ledger(_)
+            | Self::Post(_)
+            | Self::Inconsistent(_)
+            | Self::Money(_) => "internal",
+        }
     }
 }

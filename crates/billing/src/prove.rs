@@ -1,9 +1,13 @@
 //! The proof of the whole: the ledger's own, and that usage and top-ups are what it says.
 
+use std::collections::HashMap;
+
 use futures::TryStreamExt;
 use ledger::{Check, Connection};
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
+use crate::db::time_from;
 use crate::{Core, StoreError};
 
 /// What was checked, and how much of it there is.
@@ -53,9 +57,15 @@ async fn check_events_in(connection: &mut Connection) -> Result<(Check, u64), St
                     coalesce(model_rates.cached_input_pico, model_rates.input_pico) as cached_pico,
                     model_rates.output_pico,
                     case when usage_events.rate_effective_at <= usage_events.occurred_at
+                             and not exists (
+                                 select 1 from model_rates as newer
+                                 where newer.model = usage_events.model
+                                     and newer.effective_at > usage_events.rate_effective_at
+                                     and newer.effective_at <= usage_events.occurred_at
+                                     and newer.created_at < usage_events.received_at)
                          then 1 else 0 end as in_force
              from usage_events
-             join model_rates on model_rates.model = usage_events.model
+             left join model_rates on model_rates.model = usage_events.model
                  and model_rates.effective_at = usage_events.rate_effective_at",
         )
         .fetch(&mut *connection);
@@ -103,8 +113,7 @@ async fn check_events_in(connection: &mut Connection) -> Result<(Check, u64), St
 /// Per organization: the sum of costs is a thousand times the sum posted, plus the carry.
 async fn check_carries_in(connection: &mut Connection) -> Result<Check, StoreError> {
     let mut check = Check::new("costs = 1000 x posted + carried, for each organization");
-    let mut sums: std::collections::HashMap<String, (i128, i128)> =
-        std::collections::HashMap::new();
+    let mut sums: HashMap<String, (i128, i128)> = HashMap::new();
     {
         let mut rows =
             sqlx::query("select organization_id, cost_pico, posted_nano from usage_batches")
@@ -161,35 +170,70 @@ async fn check_usage_batches_in(connection: &mut Connection) -> Result<Check, St
     Ok(check)
 }
 
-/// The daily sums are the sums of the events.
+/// What a row of the daily sums says: requests, tokens, cost, first booking.
+type Day = (i64, i128, i128, i64);
+
+/// The daily sums are the sums of the events, day by day, and there are no others.
 async fn check_days_in(connection: &mut Connection) -> Result<Check, StoreError> {
     let mut check = Check::new("daily usage adds up to the events");
-    let rows = sqlx::query(
-        "select events.organization_id, events.project_id, events.model
-         from (select organization_id, project_id, model, count(*) as requests,
-                      sum(cost_pico) as cost_pico
-               from usage_events group by organization_id, project_id, model) as events
-         left join (select organization_id, project_id, model, sum(requests) as requests,
-                           sum(cost_pico) as cost_pico
-                    from usage_days group by organization_id, project_id, model) as days
-             on days.organization_id = events.organization_id
-             and days.project_id = events.project_id and days.model = events.model
-         where coalesce(days.requests, 0) <> events.requests
-             or coalesce(days.cost_pico, 0) <> events.cost_pico",
+    let mut days: HashMap<String, Day> = HashMap::new();
+    {
+        let mut rows = sqlx::query(
+            "select usage_events.organization_id, usage_events.project_id, usage_events.model,
+                    usage_events.input_tokens, usage_events.output_tokens,
+                    usage_events.cost_pico, usage_batches.booked_at
+             from usage_events
+             join usage_batches on usage_batches.id = usage_events.batch_id",
+        )
+        .fetch(&mut *connection);
+        while let Some(row) = rows.try_next().await? {
+            let booked_at: i64 = row.try_get("booked_at")?;
+            let day = time_from(booked_at)?.date_naive();
+            let (requests, tokens, cost, first) = days
+                .entry(day_key(&row, &day.to_string())?)
+                .or_insert((0, 0, 0, booked_at));
+            *requests += 1;
+            for column in ["input_tokens", "output_tokens"] {
+                *tokens += i128::from(row.try_get::<i64, _>(column)?);
+            }
+            *cost += i128::from(row.try_get::<i64, _>("cost_pico")?);
+            *first = booked_at.min(*first);
+        }
+    }
+    let mut rows = sqlx::query(
+        "select organization_id, day, project_id, model, requests, tokens, cost_pico,
+                first_booked_at
+         from usage_days",
     )
-    .fetch_all(connection)
-    .await?;
-    for row in rows {
-        let (organization, project, model): (String, String, String) = (
-            row.try_get("organization_id")?,
-            row.try_get("project_id")?,
-            row.try_get("model")?,
+    .fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let key = day_key(&row, row.try_get("day")?)?;
+        let stored: Day = (
+            row.try_get("requests")?,
+            row.try_get::<i64, _>("tokens")?.into(),
+            row.try_get::<i64, _>("cost_pico")?.into(),
+            row.try_get("first_booked_at")?,
         );
-        check.differs(format!(
-            "{organization}, project {project}, {model}: days and events differ"
-        ));
+        let counted = days.remove(&key);
+        if counted != Some(stored) {
+            check.differs(format!(
+                "{key}: stored {stored:?}, the events say {counted:?}"
+            ));
+        }
+    }
+    for key in days.into_keys() {
+        check.differs(format!("{key}: there are events and no daily sum"));
     }
     Ok(check)
+}
+
+fn day_key(row: &AnyRow, day: &str) -> Result<String, StoreError> {
+    let (organization, project, model): (String, String, String) = (
+        row.try_get("organization_id")?,
+        row.try_get("project_id")?,
+        row.try_get("model")?,
+    );
+    Ok(format!("{organization}, {day}, project {project}, {model}"))
 }
 
 /// Each top-up that succeeded credited its amount once; none of the others did.
@@ -198,14 +242,15 @@ async fn check_top_ups_in(connection: &mut Connection) -> Result<Check, StoreErr
     let rows = sqlx::query(
         "select top_ups.id, top_ups.state, payments.state as payment_state,
                 cast(coalesce(sum(transfers.amount_nano), 0) as bigint) as credited,
-                top_ups.amount_cents
+                top_ups.amount_cents, payments.amount_cents as payment_cents
          from top_ups
          join payments on payments.top_up_id = top_ups.id
          left join batches on batches.source = 'topup:' || top_ups.id
              and batches.organization_id = top_ups.organization_id
          left join transfers on transfers.batch_id = batches.id
              and transfers.debit_account_id = 'platform:gateway_clearing'
-         group by top_ups.id, top_ups.state, payments.state, top_ups.amount_cents",
+         group by top_ups.id, top_ups.state, payments.state, top_ups.amount_cents,
+             payments.amount_cents",
     )
     .fetch_all(&mut *connection)
     .await?;
@@ -226,7 +271,8 @@ async fn check_top_ups_in(connection: &mut Connection) -> Result<Check, StoreErr
             "processing" | "requires_action" => payment == "pending",
             other => payment == other,
         };
-        if i128::from(credited) != expected || !paired {
+        let asked: i64 = row.try_get("payment_cents")?;
+        if i128::from(credited) != expected || !paired || asked != cents {
             check.differs(format!(
                 "top-up {id} is {state}, its payment {payment}, credited {credited} nano"
             ));
@@ -234,7 +280,8 @@ async fn check_top_ups_in(connection: &mut Connection) -> Result<Check, StoreErr
     }
     let strays = sqlx::query(
         "select batches.id from batches
-         left join top_ups on top_ups.id = substr(batches.source, 7)
+         left join top_ups on batches.source = 'topup:' || top_ups.id
+             and top_ups.organization_id = batches.organization_id
          where batches.code = 'top_up' and top_ups.id is null",
     )
     .fetch_all(connection)

@@ -19,6 +19,8 @@ use crate::{Core, StoreError};
 
 /// The gateway forgets keys after 24 hours; an hour less, so that none is used at the edge.
 const KEY_LIFETIME: TimeDelta = TimeDelta::hours(23);
+/// A charge that the gateway does not have by then never reached it: well past the last repeat.
+const NEVER_ARRIVED: TimeDelta = TimeDelta::hours(24);
 /// Payments asked about in one run.
 const MOST_PAYMENTS: u32 = 50;
 const SHORTEST_PAUSE: TimeDelta = TimeDelta::seconds(10);
@@ -56,25 +58,41 @@ impl Reconciliation {
         };
         let mut done = Reconciled::default();
         for top_up in due {
-            let pause = ((now - top_up.created_at) / 4).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
-            {
-                let mut tx = self.core.db.begin().await?;
-                store::set_ask_at_in(&mut tx, top_up.payment, now + pause).await?;
-                tx.commit().await?;
-            }
-            done.asked += 1;
-            if let Err(error) = self.ask(&top_up).await {
-                tracing::warn!(top_up = %top_up.id, %error, "a payment cannot be settled yet");
-            }
-            let mut connection = self.core.db.readers().acquire().await?;
-            let after = store::get_by_payment_in(&mut connection, top_up.payment).await?;
-            if after.state.payment_state() == "pending" {
-                done.still_pending += 1;
-            } else {
-                done.settled += 1;
+            match self.reconcile(&top_up).await {
+                Ok(None) => {}
+                Ok(Some(state)) => {
+                    done.asked += 1;
+                    if state == "pending" {
+                        done.still_pending += 1;
+                    } else {
+                        done.settled += 1;
+                    }
+                }
+                // The others still have their turn.
+                Err(error) => {
+                    tracing::error!(top_up = %top_up.id, %error, "a payment cannot be looked at");
+                }
             }
         }
         Ok(done)
+    }
+
+    /// The payment's state afterwards; `None` when another process has its turn.
+    async fn reconcile(&self, top_up: &TopUp) -> Result<Option<&'static str>, StoreError> {
+        let now = self.core.now();
+        let pause = ((now - top_up.created_at) / 4).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+        let mut tx = self.core.db.begin().await?;
+        let is_ours = store::claim_in(&mut tx, top_up.payment, now, now + pause).await?;
+        tx.commit().await?;
+        if !is_ours {
+            return Ok(None);
+        }
+        if let Err(error) = self.ask(top_up).await {
+            tracing::warn!(top_up = %top_up.id, %error, "a payment cannot be settled yet");
+        }
+        let mut connection = self.core.db.readers().acquire().await?;
+        let after = store::get_by_payment_in(&mut connection, top_up.payment).await?;
+        Ok(Some(after.state.payment_state()))
     }
 
     async fn ask(&self, top_up: &TopUp) -> Result<(), AskError> {
@@ -86,8 +104,8 @@ impl Reconciliation {
         let customer = customer.ok_or_else(|| {
             StoreError::Inconsistent(format!("top-up {} has no customer", top_up.id))
         })?;
-        let key_is_known = self.core.now() - top_up.created_at < KEY_LIFETIME;
-        if key_is_known {
+        let age = self.core.now() - top_up.created_at;
+        if age < KEY_LIFETIME {
             match charge(&self.core, top_up, &customer).await {
                 // The settings changed since the first try: what that one did is looked up.
                 Err(ChargeError::Silent(GatewayError::KeyReused)) => {}
@@ -101,8 +119,8 @@ impl Reconciliation {
             .await?;
         let outcome = match found {
             Some(outcome) => outcome,
-            // A first try may still be on its way while its key is known.
-            None if key_is_known => return Ok(()),
+            // What was asked last may still be on its way.
+            None if age < NEVER_ARRIVED => return Ok(()),
             None => Outcome::Declined {
                 intent: None,
                 reason: DeclineReason::ProcessingError,

@@ -2,13 +2,16 @@
 
 use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
+use types::money::Cost;
 use types::time::Timestamp;
 use types::usage::UsageEvent;
 
 /// The longest source, id, model or request id, in bytes.
 pub const MOST_TEXT_BYTES: usize = 200;
-/// The most tokens of one kind in one request: a million times the largest context there is.
-pub const MOST_TOKENS: i64 = 1_000_000_000_000;
+/// The most tokens of one kind in one request: a hundred times the largest context there is.
+pub const MOST_TOKENS: i64 = 100_000_000;
+/// The most that one request may cost, $10,000: sums of many stay far from what can be held.
+pub const MOST_COST: Cost = Cost::from_picos(10_000_000_000_000_000);
 /// How far a sender's clock may be ahead of ours.
 const AHEAD: TimeDelta = TimeDelta::hours(1);
 
@@ -31,7 +34,7 @@ pub enum EventFault {
     UnknownModel,
     #[error("data.model had no rate yet at that time")]
     NoRateYet,
-    #[error("the cost is larger than can be billed for one request")]
+    #[error("the cost is more than $10,000, the most for one request")]
     CostTooLarge,
     #[error("data.project_id is not a project of this organization")]
     UnknownProject,

@@ -156,6 +156,8 @@ impl Usage {
             .try_fold(Cost::ZERO, |sum, event| sum.plus(event.cost))?;
         let carry_before = store::carry_in(connection, organization).await?;
         let (posted, carry_after) = carry_before.plus(cost)?.into_money_and_carry()?;
+        // Not `now` alone: a batch that posts nothing must not stand before those that did.
+        let booked_at = now.max(books.booked_at());
         let batch = store::UsageBatch {
             id: BatchId::generate(),
             organization,
@@ -163,11 +165,11 @@ impl Usage {
             posted,
             carry_before,
             carry_after,
+            booked_at,
         };
         store::insert_batch_in(connection, &batch, events.len(), now).await?;
         store::insert_events_in(connection, &batch, &events, now).await?;
         store::set_carry_in(connection, organization, carry_after).await?;
-        let mut booked_at = now;
         if posted.is_positive() {
             let before = chart::balance_in(connection, organization).await?;
             let ledger_batch = Batch {
@@ -175,13 +177,9 @@ impl Usage {
                 source: Source::new("usage", batch.id),
                 code: "usage",
                 transfers: posting_rules::usage::transfers(organization, &before, posted)?,
-                booked_at: now,
+                booked_at,
             };
-            if let ledger::Posted::New { booked_at: at, .. } =
-                ledger::post_in(connection, books, &ledger_batch, now).await?
-            {
-                booked_at = at;
-            }
+            ledger::post_in(connection, books, &ledger_batch, now).await?;
         }
         store::add_to_days_in(connection, organization, &day_totals(&events)?, booked_at).await
     }
@@ -285,7 +283,9 @@ fn price(
         })?;
     let cost = model_rates
         .cost(event.tokens)
-        .map_err(|_| EventFault::CostTooLarge)?;
+        .ok()
+        .filter(|cost| *cost <= check::MOST_COST);
+    let cost = cost.ok_or(EventFault::CostTooLarge)?;
     let project = owned(event.project, caller.project, |id: ProjectId| {
         owners.has_project(id)
     })

@@ -36,6 +36,7 @@ pub(super) struct UsageBatch {
     pub(super) posted: Money,
     pub(super) carry_before: Cost,
     pub(super) carry_after: Cost,
+    pub(super) booked_at: Timestamp,
 }
 
 /// Sums for one project and model.
@@ -178,8 +179,8 @@ pub(super) async fn insert_batch_in(
     sqlx::query(
         "insert into usage_batches
              (id, organization_id, event_count, cost_pico, posted_nano, carry_before_pico,
-              carry_after_pico, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+              carry_after_pico, booked_at, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(batch.id.to_string())
     .bind(batch.organization.to_string())
@@ -188,6 +189,7 @@ pub(super) async fn insert_batch_in(
     .bind(batch.posted.nanos())
     .bind(batch.carry_before.picos())
     .bind(batch.carry_after.picos())
+    .bind(micros(batch.booked_at))
     .bind(micros(now))
     .execute(connection)
     .await?;
@@ -252,13 +254,12 @@ pub(super) async fn add_to_days_in(
         sqlx::query(
             "insert into usage_days
                  (organization_id, day, project_id, model, requests, tokens, cost_pico,
-                  last_booked_at)
+                  first_booked_at)
              values ($1, $2, $3, $4, $5, $6, $7, $8)
              on conflict (organization_id, day, project_id, model) do update set
                  requests = usage_days.requests + excluded.requests,
                  tokens = usage_days.tokens + excluded.tokens,
-                 cost_pico = usage_days.cost_pico + excluded.cost_pico,
-                 last_booked_at = excluded.last_booked_at",
+                 cost_pico = usage_days.cost_pico + excluded.cost_pico",
         )
         .bind(organization.to_string())
         .bind(booked_at.date_naive().to_string())

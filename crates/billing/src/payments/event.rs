@@ -84,23 +84,26 @@ impl GatewayEvents {
     ) -> Result<Received, GatewayEventError> {
         let secrets = &self.core.settings.gateway.webhook_secrets;
         let event = webhook::verify(body, signature, secrets, self.core.now())?;
-        let about = match &event.intent {
-            Some(intent) => self.find_payment(&event, intent).await?,
-            None => None,
-        };
-        match (about, &event.intent) {
-            (Some(payment), Some(intent)) => self.apply(&event, payment, intent).await,
-            (Some(_) | None, Some(_) | None) => {
-                let mut tx = self.core.db.begin().await?;
-                let is_new = record_in(&mut tx, &self.core, &event, "ignored").await?;
-                tx.commit().await?;
-                Ok(if is_new {
-                    Received::Ignored
-                } else {
-                    Received::AlreadyApplied
-                })
+        if let Some(intent) = &event.intent
+            && let Some(payment) = self.find_payment(&event, intent).await?
+        {
+            if event.kind.starts_with("payment_intent.") {
+                return self.apply(&event, payment, intent).await;
+            }
+            if event.kind == "charge.refunded" || event.kind.starts_with("charge.dispute.") {
+                // Not to be passed over in silence: the ledger does not follow these yet.
+                tracing::error!(event = event.id, kind = event.kind, %payment,
+                    "money moved at the gateway that the ledger does not show");
             }
         }
+        let mut tx = self.core.db.begin().await?;
+        let is_new = record_in(&mut tx, &self.core, &event, "ignored").await?;
+        tx.commit().await?;
+        Ok(if is_new {
+            Received::Ignored
+        } else {
+            Received::AlreadyApplied
+        })
     }
 
     async fn find_payment(

@@ -316,7 +316,7 @@ pub(crate) async fn save_in(
              (id, organization_id, gateway_method, brand, last_four, expiry_month, expiry_year,
               country, fingerprint, is_default, created_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10)
-         on conflict (gateway_method) do nothing",
+         on conflict do nothing",
     )
     .bind(new.to_string())
     .bind(organization.to_string())
@@ -342,10 +342,12 @@ async fn update_in(
     known: PaymentMethodId,
     method: &ChargedMethod,
 ) -> Result<(), StoreError> {
-    let updated = sqlx::query(
+    sqlx::query(
         "update payment_methods
          set gateway_method = $1, expiry_month = $2, expiry_year = $3, country = $4
-         where id = $5",
+         where id = $5 and not exists (
+             select 1 from payment_methods as other
+             where other.gateway_method = $1 and other.id <> $5)",
     )
     .bind(method.method.as_str())
     .bind(i64::from(method.card.expiry_month))
@@ -354,7 +356,7 @@ async fn update_in(
     .bind(known.to_string())
     .execute(connection)
     .await?;
-    expect_one(updated.rows_affected(), "an update of a payment method")
+    Ok(())
 }
 
 async fn make_default_in(

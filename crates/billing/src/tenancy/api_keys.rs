@@ -53,11 +53,7 @@ impl ApiKeys {
         let secret = format!("{PREFIX}{}", secrets::random_hex::<24>());
         let last_four = last_four(&secret);
         let mut tx = self.core.db.begin().await?;
-        ledger::lock_books_in(&mut tx, organization)
-            .await
-            .map_err(|_| TenancyError::NotFound {
-                what: "organization",
-            })?;
+        ledger::lock_books_in(&mut tx, organization).await?;
         let project_name: Option<String> =
             sqlx::query_scalar("select name from projects where id = $1 and organization_id = $2")
                 .bind(project.to_string())

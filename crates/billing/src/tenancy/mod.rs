@@ -8,6 +8,7 @@ mod throttle;
 
 use std::sync::Arc;
 
+use ledger::LedgerError;
 use sqlx::Row;
 use types::ids::{OrganizationId, ProjectId, UserId};
 use types::tenancy::{ProjectView, Role, Viewer};
@@ -43,6 +44,19 @@ pub enum TenancyError {
     NotFound { what: &'static str },
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<LedgerError> for TenancyError {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::NotOpen { .. } => Self::NotFound {
+                what: "organization",
+            },
+            LedgerError::Database(_) | LedgerError::Inconsistent(_) | LedgerError::Money(_) => {
+                Self::Store(error.into())
+            }
+        }
+    }
 }
 
 impl From<sqlx::Error> for TenancyError {
@@ -192,11 +206,7 @@ impl Tenancy {
         let project = ProjectId::generate();
         let mut tx = self.core.db.begin().await?;
         // The lock makes the count hold until the insert.
-        ledger::lock_books_in(&mut tx, organization)
-            .await
-            .map_err(|_| TenancyError::NotFound {
-                what: "organization",
-            })?;
+        ledger::lock_books_in(&mut tx, organization).await?;
         let count: i64 =
             sqlx::query_scalar("select count(*) from projects where organization_id = $1")
                 .bind(organization.to_string())

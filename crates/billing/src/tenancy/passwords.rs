@@ -1,10 +1,13 @@
 //! Passwords: which are taken, and their hashes.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::TenancyError;
 use crate::StoreError;
@@ -65,6 +68,20 @@ pub(super) async fn verify(password: &str, hash: Option<String>) -> Result<bool,
         Ok(matches && known)
     })
     .await
+}
+
+/// As many hashes at once as there are processors: each takes 19 MiB and one of them for a while.
+static AT_ONCE: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)));
+/// Who waits longer for a turn is told to come back.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// A turn to hash; `None` when too many others wait.
+pub(super) async fn turn() -> Option<SemaphorePermit<'static>> {
+    tokio::time::timeout(LONGEST_WAIT, AT_ONCE.acquire())
+        .await
+        .ok()?
+        .ok()
 }
 
 async fn run<T: Send + 'static>(

@@ -95,20 +95,24 @@ impl Sessions {
     ) -> Result<NewSession, SignInError> {
         let now = self.core.now();
         let email = normal_email(email).ok_or(SignInError::Incorrect)?;
-        let subjects = [Subject::Email(&email), Subject::Client(from)];
-        for subject in subjects {
-            if let Some(retry_after) = throttle::wait(&self.core.db, subject, now).await? {
+        for subject in [Subject::Email(&email), Subject::Client(from)] {
+            let mut tx = self.core.db.begin().await?;
+            let wait = throttle::count_in(&mut tx, subject, now).await?;
+            tx.commit().await?;
+            if let Some(retry_after) = wait {
                 return Err(SignInError::Throttled { retry_after });
             }
         }
-        let user = self.check_password(&email, password).await?;
-        let Some(user) = user else {
-            for subject in subjects {
-                throttle::failed(&self.core.db, subject, now).await?;
-            }
-            return Err(SignInError::Incorrect);
+        let busy = SignInError::Throttled {
+            retry_after: Duration::from_secs(5),
         };
-        throttle::succeeded(&self.core.db, Subject::Email(&email)).await?;
+        let turn = passwords::turn().await.ok_or(busy)?;
+        let user = self.check_password(&email, password).await?;
+        drop(turn);
+        let user = user.ok_or(SignInError::Incorrect)?;
+        let mut tx = self.core.db.begin().await?;
+        throttle::succeeded_in(&mut tx, &email, from).await?;
+        tx.commit().await?;
         let organization = self.first_organization(user).await?;
         self.begin(user, organization.ok_or(SignInError::NoOrganization)?, now)
             .await

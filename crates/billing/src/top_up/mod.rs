@@ -26,9 +26,7 @@ use types::top_up::{AmountError, PayWith, TopUpLimits, TopUpState, TopUpView};
 
 pub use settle::SettleError;
 
-use crate::payments::gateway::{
-    ChargeRequest, GatewayCustomer, GatewayError, GatewayMethod, Presence,
-};
+use crate::payments::gateway::{ChargeRequest, GatewayCustomer, GatewayError, Presence};
 use crate::payments::method::{self, PaymentMethodError};
 use crate::{Core, Problem, ProblemKind, StoreError};
 use store::TopUp;
@@ -57,6 +55,9 @@ pub enum TopUpError {
     IdReused,
     #[error("the payment processor did not answer and nothing was charged; try again in a moment")]
     GatewaySilent,
+    /// It was started, and how it stands could not be read: ask again with the same id.
+    #[error("the payment was started and is still being looked at; no need to pay again")]
+    NotKnownYet(#[source] SettleError),
     #[error(transparent)]
     Settle(#[from] SettleError),
     #[error(transparent)]
@@ -90,7 +91,7 @@ impl Problem for TopUpError {
             Self::Amount(_) | Self::Token => ProblemKind::Invalid,
             Self::PaymentMethodNotFound => ProblemKind::NotFound,
             Self::IdReused => ProblemKind::Conflict,
-            Self::GatewaySilent => ProblemKind::Unknown,
+            Self::GatewaySilent | Self::NotKnownYet(_) => ProblemKind::Unknown,
             Self::Settle(error) => error.kind(),
             Self::Store(error) => error.kind(),
         }
@@ -105,6 +106,7 @@ impl Problem for TopUpError {
             Self::Token => "invalid_token",
             Self::IdReused => "id_reused",
             Self::GatewaySilent => "gateway_silent",
+            Self::NotKnownYet(_) => "not_known_yet",
             Self::Settle(error) => error.code(),
             Self::Store(error) => error.code(),
         }
@@ -115,7 +117,7 @@ impl Problem for TopUpError {
             Self::Amount(error) => Some(error.field().as_str().to_owned()),
             Self::PaymentMethodNotFound => Some(PaymentField::PaymentMethod.as_str().to_owned()),
             Self::Token => Some(PaymentField::CardNumber.as_str().to_owned()),
-            Self::NotAllowed | Self::IdReused | Self::GatewaySilent => None,
+            Self::NotAllowed | Self::IdReused | Self::GatewaySilent | Self::NotKnownYet(_) => None,
             Self::Settle(error) => error.field(),
             Self::Store(error) => error.field(),
         }
@@ -158,43 +160,43 @@ impl TopUps {
         if !viewer.role.may_change_money() {
             return Err(TopUpError::NotAllowed);
         }
+        // A repeat first: what was started stays so, whatever became of limits and cards since.
+        if let Some((top_up, view)) = self.read(viewer, request.id).await? {
+            return if top_up.is_for(&request) {
+                Ok(view)
+            } else {
+                Err(TopUpError::IdReused)
+            };
+        }
         self.limits().check(request.amount)?;
-        let (token, save_card) = self.resolve(viewer, &request.pay_with).await?;
+        let new = self.resolve(viewer, &request).await?;
         let customer = method::ensure_customer(&self.core, viewer).await?;
         let mut tx = self.core.db.begin().await?;
-        let started = store::insert_in(
-            &mut tx,
-            viewer,
-            &store::NewTopUp {
-                id: request.id,
-                amount: request.amount,
-                token,
-                save_card,
-            },
-            self.core.now(),
-        )
-        .await?;
-        tx.commit().await?;
-        match started {
-            store::Inserted::OtherContent => Err(TopUpError::IdReused),
-            store::Inserted::Existed => self.require(viewer, request.id).await,
-            store::Inserted::New(top_up) => {
-                let core = Arc::clone(&self.core);
-                // In a task of its own: a browser that goes away does not stop it half-way.
-                let charging = tokio::spawn(async move { charge(&core, &top_up, &customer).await });
-                let charged = charging.await.map_err(|error| {
-                    StoreError::Inconsistent(format!("a charge's task ended: {error}"))
-                })?;
-                match charged {
-                    Ok(()) => {}
-                    // It stays pending: reconciliation asks again.
-                    Err(ChargeError::Silent(error)) => {
-                        tracing::warn!(top_up = %request.id, %error, "a charge is not answered");
-                    }
-                    Err(ChargeError::Settle(error)) => return Err(error.into()),
+        let started = store::insert_in(&mut tx, viewer, &new, self.core.now()).await?;
+        // From here on it may have been started: no error may tell the browser otherwise.
+        tx.commit().await.map_err(not_known_yet)?;
+        if let Some(top_up) = started {
+            let core = Arc::clone(&self.core);
+            // In a task of its own: a browser that goes away does not stop it half-way.
+            let charging = tokio::spawn(async move { charge(&core, &top_up, &customer).await });
+            match charging.await {
+                Ok(Ok(())) => {}
+                // It stays pending: reconciliation asks again.
+                Ok(Err(ChargeError::Silent(error))) => {
+                    tracing::warn!(top_up = %request.id, %error, "a charge is not answered");
                 }
-                self.require(viewer, request.id).await
+                Ok(Err(ChargeError::Settle(error))) => {
+                    tracing::error!(top_up = %request.id, %error, "a charge is not settled");
+                }
+                Err(error) => {
+                    tracing::error!(top_up = %request.id, %error, "a charge's task ended");
+                }
             }
+        }
+        match self.read(viewer, request.id).await.map_err(not_known_yet)? {
+            Some((top_up, view)) if top_up.is_for(&request) => Ok(view),
+            // Another organization's, or another tab was quicker with other content.
+            Some(_) | None => Err(TopUpError::IdReused),
         }
     }
 
@@ -231,27 +233,30 @@ impl TopUps {
         }
     }
 
+    /// What is stored for a request, with the gateway's token of the card.
     async fn resolve(
         &self,
         viewer: &Viewer,
-        pay_with: &PayWith,
-    ) -> Result<(GatewayMethod, bool), TopUpError> {
-        match pay_with {
-            PayWith::NewCard(token) => Ok((token.parse().map_err(|_| TopUpError::Token)?, true)),
+        request: &StartTopUp,
+    ) -> Result<store::NewTopUp, TopUpError> {
+        let token = match &request.pay_with {
+            PayWith::NewCard(token) => token.parse().map_err(|_| TopUpError::Token)?,
             PayWith::Saved(id) => {
                 let mut connection = self.core.db.readers().acquire().await?;
                 let token =
                     method::find_token_in(&mut connection, viewer.organization, *id).await?;
-                Ok((token.ok_or(TopUpError::PaymentMethodNotFound)?, false))
+                token.ok_or(TopUpError::PaymentMethodNotFound)?
             }
-        }
-    }
-
-    async fn require(&self, viewer: &Viewer, id: TopUpId) -> Result<TopUpView, TopUpError> {
-        let found = self.read(viewer, id).await?.map(|(_, view)| view);
-        found.ok_or_else(|| {
-            StoreError::Inconsistent(format!("top-up {id} is not there after it was started"))
-                .into()
+        };
+        let saved = match &request.pay_with {
+            PayWith::NewCard(_) => None,
+            PayWith::Saved(id) => Some(*id),
+        };
+        Ok(store::NewTopUp {
+            id: request.id,
+            amount: request.amount,
+            token,
+            saved,
         })
     }
 
@@ -270,6 +275,12 @@ impl TopUps {
         let view = top_up.view(balance);
         Ok(Some((top_up, view)))
     }
+}
+
+fn not_known_yet(error: impl Into<StoreError>) -> TopUpError {
+    let error = error.into();
+    tracing::error!(%error, "a top-up was started and cannot be read");
+    TopUpError::NotKnownYet(error.into())
 }
 
 /// Why a charge is not settled.
@@ -295,7 +306,7 @@ pub(crate) async fn charge(
         amount: top_up.amount,
         top_up: top_up.id,
         organization: top_up.organization,
-        save_card: top_up.save_card,
+        save_card: top_up.saved.is_none(),
         presence: Presence::OnSession,
         return_url: core.settings.gateway.return_url.clone(),
     };

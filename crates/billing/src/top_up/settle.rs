@@ -90,6 +90,8 @@ async fn credit_in(
     settled: &Settled,
 ) -> Result<(), SettleError> {
     if settled.amount != top_up.amount {
+        tracing::error!(top_up = %top_up.id, asked = %top_up.amount, charged = %settled.amount,
+            "the gateway charged another amount than was asked for");
         return Err(SettleError::OtherAmount);
     }
     let now = core.now();
@@ -113,7 +115,7 @@ async fn credit_in(
         .map_err(StoreError::from)?;
     store::update_state_in(connection, top_up, &State::Succeeded, now).await?;
     store::set_settled_in(connection, top_up.payment, settled).await?;
-    if let (true, Some(method)) = (top_up.save_card, &settled.method)
+    if let (None, Some(method)) = (top_up.saved, &settled.method)
         && method.attached
     {
         method::save_in(connection, top_up.organization, method, now).await?;

@@ -3,16 +3,17 @@
 use chrono::TimeDelta;
 use sqlx::Row;
 use sqlx::any::AnyRow;
-use types::ids::{OrganizationId, PaymentId, TopUpId};
+use types::ids::{OrganizationId, PaymentId, PaymentMethodId, TopUpId};
 use types::money::{Cents, Money};
 use types::payment::{Card, DeclineReason};
 use types::tenancy::Viewer;
 use types::time::Timestamp;
-use types::top_up::{TopUpState, TopUpView};
+use types::top_up::{PayWith, TopUpState, TopUpView};
 
+use super::StartTopUp;
 use super::state::State;
 use crate::StoreError;
-use crate::db::{expect_one, id, micros, time};
+use crate::db::{expect_one, id, micros, optional_id, time};
 use crate::payments::gateway::{GatewayIntent, GatewayMethod, Settled};
 use crate::payments::method::{card, parse_token};
 
@@ -27,7 +28,8 @@ pub(crate) struct TopUp {
     pub(crate) payment: PaymentId,
     pub(crate) amount: Cents,
     pub(crate) token: GatewayMethod,
-    pub(crate) save_card: bool,
+    /// The saved card that was chosen; `None` for a new one, which is saved once it has paid.
+    pub(crate) saved: Option<PaymentMethodId>,
     pub(crate) state: State,
     pub(crate) intent: Option<GatewayIntent>,
     card: Option<Card>,
@@ -36,6 +38,15 @@ pub(crate) struct TopUp {
 }
 
 impl TopUp {
+    /// Whether it is what `request` asks for: then the request is a repeat.
+    pub(crate) fn is_for(&self, request: &StartTopUp) -> bool {
+        self.amount == request.amount
+            && match &request.pay_with {
+                PayWith::Saved(id) => self.saved == Some(*id),
+                PayWith::NewCard(token) => self.saved.is_none() && self.token.as_str() == token,
+            }
+    }
+
     pub(crate) fn view(&self, balance: Money) -> TopUpView {
         let state = match &self.state {
             State::Processing => TopUpState::Processing,
@@ -62,27 +73,19 @@ pub(crate) struct NewTopUp {
     pub(crate) id: TopUpId,
     pub(crate) amount: Cents,
     pub(crate) token: GatewayMethod,
-    pub(crate) save_card: bool,
+    pub(crate) saved: Option<PaymentMethodId>,
 }
 
-pub(crate) enum Inserted {
-    New(Box<TopUp>),
-    /// The same request was stored before.
-    Existed,
-    /// The id was used for another request.
-    OtherContent,
-}
-
-/// Stores a top-up and its payment, unless the id is taken.
+/// Stores a top-up and its payment. `None` when the id is taken.
 pub(crate) async fn insert_in(
     connection: &mut ledger::Connection,
     viewer: &Viewer,
     new: &NewTopUp,
     now: Timestamp,
-) -> Result<Inserted, StoreError> {
+) -> Result<Option<TopUp>, StoreError> {
     let inserted = sqlx::query(
         "insert into top_ups
-             (id, organization_id, requested_by, amount_cents, gateway_method, save_card, state,
+             (id, organization_id, requested_by, amount_cents, gateway_method, payment_method_id, state,
               created_at, updated_at)
          values ($1, $2, $3, $4, $5, $6, 'processing', $7, $7)
          on conflict (id) do nothing",
@@ -92,19 +95,12 @@ pub(crate) async fn insert_in(
     .bind(viewer.user.to_string())
     .bind(new.amount.get())
     .bind(new.token.as_str())
-    .bind(i64::from(new.save_card))
+    .bind(new.saved.map(|saved| saved.to_string()))
     .bind(micros(now))
     .execute(&mut *connection)
     .await?;
     if inserted.rows_affected() == 0 {
-        let found = find_in(connection, viewer.organization, new.id).await?;
-        let same =
-            found.is_some_and(|found| found.amount == new.amount && found.token == new.token);
-        return Ok(if same {
-            Inserted::Existed
-        } else {
-            Inserted::OtherContent
-        });
+        return Ok(None);
     }
     let payment = PaymentId::generate();
     sqlx::query(
@@ -120,13 +116,11 @@ pub(crate) async fn insert_in(
     .bind(micros(now))
     .execute(&mut *connection)
     .await?;
-    Ok(Inserted::New(Box::new(
-        get_by_payment_in(connection, payment).await?,
-    )))
+    Ok(Some(get_by_payment_in(connection, payment).await?))
 }
 
 const SELECT: &str = "select top_ups.id, top_ups.organization_id, top_ups.amount_cents,
-        top_ups.gateway_method, top_ups.save_card, top_ups.state, top_ups.decline_reason,
+        top_ups.gateway_method, top_ups.payment_method_id, top_ups.state, top_ups.decline_reason,
         top_ups.action_url, top_ups.created_at, top_ups.updated_at,
         payments.id as payment_id, payments.gateway_intent,
         coalesce(payments.card_brand, payment_methods.brand) as brand,
@@ -187,7 +181,8 @@ pub(crate) async fn find_payment_in(
 ) -> Result<Option<PaymentId>, StoreError> {
     let row = sqlx::query(
         "select id from payments
-         where gateway_intent = $1 or (gateway_intent is null and top_up_id = $2)",
+         where gateway_intent = $1 or (gateway_intent is null and top_up_id = $2)
+         order by case when gateway_intent = $1 then 0 else 1 end limit 1",
     )
     .bind(intent.as_str())
     .bind(top_up.map(|top_up| top_up.to_string()))
@@ -214,17 +209,24 @@ pub(crate) async fn due_in(
     rows.iter().map(read).collect()
 }
 
-pub(crate) async fn set_ask_at_in(
+/// Takes a due payment's turn: nobody else asks about it before `ask_at`. False when another
+/// process took it, or it is no longer pending.
+pub(crate) async fn claim_in(
     connection: &mut ledger::Connection,
     payment: PaymentId,
+    now: Timestamp,
     ask_at: Timestamp,
-) -> Result<(), StoreError> {
-    let updated = sqlx::query("update payments set ask_at = $1 where id = $2")
-        .bind(micros(ask_at))
-        .bind(payment.to_string())
-        .execute(connection)
-        .await?;
-    expect_one(updated.rows_affected(), "scheduling a payment")
+) -> Result<bool, StoreError> {
+    let updated = sqlx::query(
+        "update payments set ask_at = $1
+         where id = $2 and state = 'pending' and ask_at <= $3",
+    )
+    .bind(micros(ask_at))
+    .bind(payment.to_string())
+    .bind(micros(now))
+    .execute(connection)
+    .await?;
+    Ok(updated.rows_affected() == 1)
 }
 
 pub(crate) async fn update_state_in(
@@ -306,7 +308,7 @@ fn read(row: &AnyRow) -> Result<TopUp, StoreError> {
         payment: id(row, "payment_id")?,
         amount: Cents::new(row.try_get("amount_cents")?),
         token: parse_token(&row.try_get::<String, _>("gateway_method")?)?,
-        save_card: row.try_get::<i64, _>("save_card")? == 1,
+        saved: optional_id(row, "payment_method_id")?,
         state: read_state(row)?,
         intent: intent.map(|intent| parse_token(&intent)).transpose()?,
         card: card(row)?,

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use types::history::{HistoryCursor, HistoryRow};
+use types::top_up::TopUpState;
 
-use crate::world::{World, event};
+use crate::world::{World, confirm, event};
 
 fn shown(row: &HistoryRow) -> (String, String, &'static str) {
     let amount = if row.is_posted() {
@@ -135,5 +136,59 @@ async fn another_organization_sees_none_of_it() {
             .await
             .is_err()
     );
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn rows_that_change_between_pages_are_neither_skipped_nor_doubled() {
+    let world = World::new().await;
+    let organization = world.owner.organization;
+    world
+        .billing
+        .usage()
+        .ingest(&world.caller, vec![event("1")])
+        .await
+        .unwrap();
+    world.clock.advance(Duration::from_secs(60));
+    let waiting = world.top_up(500, "4000000000003220").await;
+    world.clock.advance(Duration::from_secs(60));
+    world.top_up(600, "4242424242424242").await;
+    let first = world
+        .billing
+        .history()
+        .page(organization, None, 1)
+        .await
+        .unwrap();
+    // The rest of the list moves on: more usage today, and the bank's confirmation.
+    world.clock.advance(Duration::from_secs(60));
+    world
+        .billing
+        .usage()
+        .ingest(&world.caller, vec![event("2")])
+        .await
+        .unwrap();
+    let TopUpState::RequiresAction { url: Some(url) } = &waiting.state else {
+        panic!("{waiting:?}");
+    };
+    confirm(url, "approve").await;
+    world
+        .billing
+        .top_ups()
+        .find(&world.owner, waiting.id)
+        .await
+        .unwrap();
+    let rest = world
+        .billing
+        .history()
+        .page(organization, first.next.as_ref(), 50)
+        .await
+        .unwrap();
+    let rows: Vec<_> = first
+        .rows
+        .iter()
+        .chain(&rest.rows)
+        .map(|row| shown(row).1)
+        .collect();
+    assert_eq!(rows, ["+$6.00", "+$5.00", "-$0.000086"]);
     world.finish().await;
 }

@@ -51,6 +51,8 @@ async fn one_wrong_unit_in_usage_or_top_ups_is_found() {
             "usage_days",
             "update usage_days set requests = requests + 1",
         ),
+        ("usage_days", "update usage_days set day = '2026-03-10'"),
+        ("usage_days", "update usage_days set first_booked_at = 0"),
         (
             "top_ups",
             "update top_ups set amount_cents = amount_cents + 1",

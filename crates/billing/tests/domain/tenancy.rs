@@ -183,3 +183,28 @@ async fn keys_and_projects_of_another_organization_are_not_there() {
     assert!(keys.authenticate(&world.secret).await.unwrap().is_some());
     world.finish().await;
 }
+
+#[tokio::test]
+async fn of_many_guesses_at_once_no_more_are_tried_than_of_one_after_the_other() {
+    let world = World::new().await;
+    let guesses: Vec<_> = (0..30)
+        .map(|_| {
+            let sessions = world.billing.sessions();
+            tokio::spawn(async move {
+                sessions
+                    .sign_in("owner@example.com", "not the passphrase", "::1")
+                    .await
+            })
+        })
+        .collect();
+    let mut tried = 0;
+    for guess in guesses {
+        match guess.await.unwrap() {
+            Err(SignInError::Incorrect) => tried += 1,
+            Err(SignInError::Throttled { .. }) => {}
+            other => panic!("{:?}", other.map(|_| "signed in")),
+        }
+    }
+    assert_eq!(tried, 5);
+    world.finish().await;
+}

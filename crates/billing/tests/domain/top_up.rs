@@ -262,3 +262,32 @@ async fn a_card_of_another_organization_cannot_pay() {
     }
     world.finish().await;
 }
+
+#[tokio::test]
+async fn a_repeat_is_answered_as_before_even_when_its_card_was_removed_since() {
+    let world = World::new().await;
+    world.top_up(2_500, VISA).await;
+    let methods = world.billing.payment_methods();
+    let card = methods.list(world.owner.organization).await.unwrap()[0].id;
+    let request = StartTopUp {
+        id: TopUpId::generate(),
+        amount: Cents::new(1_000),
+        pay_with: PayWith::Saved(card),
+    };
+    let first = world
+        .billing
+        .top_ups()
+        .start(&world.owner, request.clone())
+        .await
+        .unwrap();
+    methods.remove(&world.owner, card).await.unwrap();
+    let again = world
+        .billing
+        .top_ups()
+        .start(&world.owner, request)
+        .await
+        .unwrap();
+    assert_eq!((first.state, first.id), (again.state, again.id));
+    assert_eq!(world.charged_cents().await.len(), 2);
+    world.finish().await;
+}

@@ -25,13 +25,12 @@ async fn start(world: &World, cents: i64, token: &str) -> types::top_up::TopUpVi
 }
 
 #[tokio::test]
-async fn a_charge_whose_answer_is_lost_is_credited_once_by_reconciliation() {
+async fn a_silent_gateway_leaves_a_payment_pending_and_nothing_credited() {
     let world = World::new().await;
     // Warm up: the customer exists before the wire is cut.
     world.top_up(500, "4242424242424242").await;
     let token = world.token("4242424242424242").await;
     let id = TopUpId::generate();
-    // The gateway did it, but nobody here ever heard: the state right after a crash.
     let request = StartTopUp {
         id,
         amount: Cents::new(2_500),

@@ -178,7 +178,9 @@ fn settled(intent: &Intent, id: GatewayIntent) -> Result<Settled, GatewayError> 
 fn fee(charge: &Charge) -> Option<Cents> {
     let kept = charge.balance_transaction.as_ref()?.object()?;
     let in_dollars = kept.currency.as_deref() == Some(CURRENCY);
-    kept.fee.filter(|_| in_dollars).map(Cents::new)
+    kept.fee
+        .filter(|fee| in_dollars && *fee >= 0)
+        .map(Cents::new)
 }
 
 /// Only a web address is shown to a person, in a frame.

@@ -139,6 +139,8 @@ fn charge_form(request: &ChargeRequest) -> Form {
         ("amount", request.amount.get().to_string()),
         ("currency", map::CURRENCY.to_owned()),
         ("confirm", "true".to_owned()),
+        // At once, so that the fee is known with the outcome; the default captures later.
+        ("capture_method", "automatic".to_owned()),
         ("customer", request.customer.to_string()),
         ("payment_method", request.payment_method.to_string()),
         ("metadata[top_up_id]", request.top_up.to_string()),

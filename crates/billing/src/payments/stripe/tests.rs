@@ -80,6 +80,7 @@ async fn a_charge_says_all_that_makes_it_findable_and_safe_to_repeat() {
         ("amount", "2500"),
         ("currency", "usd"),
         ("confirm", "true"),
+        ("capture_method", "automatic"),
         ("customer", "cus_1"),
         ("payment_method", "pm_1"),
         ("metadata[top_up_id]", TOP_UP),
