@@ -80,13 +80,11 @@ impl From<LedgerError> for StoreError {
 
 /// PostgreSQL's `lock_not_available`, SQLite's `SQLITE_BUSY`, or no connection to be had.
 fn is_busy(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::PoolTimedOut => true,
-        sqlx::Error::Database(error) => error
-            .code()
-            .is_some_and(|code| code == "55P03" || code == "5"),
-        _ => false,
-    }
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
+    matches!(error, sqlx::Error::PoolTimedOut)
+        || code.is_some_and(|code| code == "55P03" || code == "5")
 }
 
 impl Problem for StoreError {
