@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn amounts_are_exact_decimal_strings() {
         let balance = Balance {
-            prepaid: Money::from_nanos(24_999_956_800),
+            prepaid: Money::from_nanos(23_999_956_800),
             held: Money::from_nanos(1_000_000_000),
             ..Balance::default()
         };
