@@ -141,6 +141,7 @@ pub fn terminate(id: u32) {
 
 /// Says what begins, does it, and says how long it took.
 pub fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    ensure!(!interrupted(), "{what}: stopped by a signal");
     println!("{what}…");
     let started = Instant::now();
     let value = work().with_context(|| format!("{what}: failed"))?;

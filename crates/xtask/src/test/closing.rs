@@ -40,10 +40,15 @@ impl fmt::Display for Counts {
     }
 }
 
-/// Whether a line is one of cargo-nextest's or cargo test's closing lines.
-pub fn of_cargo(line: &str) -> bool {
-    let line = line.trim_start();
-    line.starts_with("Summary [") || line.starts_with("test result:")
+/// Whether a line is cargo-nextest's closing line. A failed test's own output, which nextest
+/// shows, has lines of the other runner.
+pub fn of_nextest(line: &str) -> bool {
+    line.trim_start().starts_with("Summary [")
+}
+
+/// Whether a line is one of cargo's own runner: one a test binary.
+pub fn of_cargo_test(line: &str) -> bool {
+    line.trim_start().starts_with("test result:")
 }
 
 /// Whether a line is one of Playwright's closing lines: `3 passed (4.1s)`, `1 failed`.
@@ -81,14 +86,14 @@ mod tests {
     #[test]
     fn nextests_line_is_read() {
         let line = "     Summary [   1.205s] 12 tests run: 9 passed (1 slow), 2 failed, 1 timed out, 3 skipped";
-        assert!(of_cargo(line));
+        assert!(of_nextest(line));
         assert_eq!(counts(line), "9 passed, 3 failed");
     }
 
     #[test]
     fn cargos_own_line_is_read() {
         let line = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; finished in 0.01s";
-        assert!(of_cargo(line));
+        assert!(of_cargo_test(line) && !of_nextest(line));
         assert_eq!(counts(line), "3 passed, 0 failed");
     }
 

@@ -25,10 +25,13 @@ const DATABASE_URL: &str = "BILLING_TEST_DATABASE_URL";
 pub fn run_on_sqlite(paths: &Paths, report: &mut Report) {
     let runner = Runner::find();
     let mut tests = runner.command(&paths.root, &PACKAGES, &PACKAGES);
-    report.add_runner("tests on SQLite", run(tests.env_remove(DATABASE_URL)));
+    report.add_runner(
+        "tests on SQLite",
+        runner.run(tests.env_remove(DATABASE_URL)),
+    );
     // A build of its own: its dependencies would change the features of everyone else's.
     let mut commands = runner.command(&paths.root, &["xtask"], &["xtask"]);
-    report.add_runner("tests of the commands", run(&mut commands));
+    report.add_runner("tests of the commands", runner.run(&mut commands));
 }
 
 /// Everything that stores.
@@ -37,15 +40,10 @@ pub fn run_on_postgres(paths: &Paths, report: &mut Report) {
         Ok(postgres) => postgres,
         Err(error) => return report.fail(&format!("{error:#}")),
     };
-    let mut tests = Runner::find().command(&paths.root, &PACKAGES, &STORING);
-    report.add_runner(
-        "tests on PostgreSQL",
-        run(tests.env(DATABASE_URL, postgres.admin_url())),
-    );
-}
-
-fn run(command: &mut Command) -> Result<(Vec<String>, Result<()>)> {
-    process::run_and_keep(command, closing::of_cargo)
+    let runner = Runner::find();
+    let mut tests = runner.command(&paths.root, &PACKAGES, &STORING);
+    tests.env(DATABASE_URL, postgres.admin_url());
+    report.add_runner("tests on PostgreSQL", runner.run(&mut tests));
 }
 
 /// What runs the tests: cargo-nextest where it is installed, each test in its own process;
@@ -63,6 +61,13 @@ impl Runner {
         } else {
             println!("cargo-nextest is not installed; the tests run with `cargo test`");
             Self::Cargo
+        }
+    }
+
+    fn run(self, command: &mut Command) -> Result<(Vec<String>, Result<()>)> {
+        match self {
+            Self::Nextest => process::run_and_keep(command, closing::of_nextest),
+            Self::Cargo => process::run_and_keep(command, closing::of_cargo_test),
         }
     }
 
