@@ -52,6 +52,19 @@ impl AppError {
         }
     }
 
+    /// Whether nothing happened on the other side, for certain. Otherwise ask before repeating.
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        match self {
+            Self::SignedOut
+            | Self::NotAllowed { .. }
+            | Self::NotFound { .. }
+            | Self::Invalid { .. }
+            | Self::Throttled { .. } => true,
+            Self::Conflict { .. } | Self::Unknown { .. } | Self::Broken { .. } => false,
+        }
+    }
+
     /// The input of a payment form that the message belongs to.
     #[must_use]
     pub fn payment_field(&self) -> Option<PaymentField> {
@@ -163,5 +176,12 @@ mod tests {
     fn a_lost_answer_is_unknown_and_not_a_refusal() {
         let lost = AppError::from_server_fn_error(ServerFnErrorErr::Request("reset".into()));
         assert!(matches!(lost, AppError::Unknown { .. }));
+        assert!(!lost.is_refusal());
+    }
+
+    #[test]
+    fn a_failure_of_ours_does_not_promise_that_nothing_was_charged() {
+        assert!(!AppError::broken().is_refusal());
+        assert!(AppError::SignedOut.is_refusal());
     }
 }

@@ -19,13 +19,18 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    pub fn start(amount: Cents, organization: OrganizationId) -> Self {
+    /// Keeps the attempt before its first request leaves, so that a reload finds it.
+    pub fn keep(id: TopUpId, amount: Cents, organization: OrganizationId) -> Self {
         let attempt = Self {
-            id: TopUpId::generate(),
+            id,
             amount,
             organization,
         };
-        attempt.keep();
+        // With storage switched off the attempt still lives in memory; only a reload loses it,
+        // and the server's history shows it then.
+        if let (Some(storage), Ok(text)) = (storage(), serde_json::to_string(&attempt)) {
+            let _ = storage.set_item(KEY, &text);
+        }
         attempt
     }
 
@@ -40,14 +45,6 @@ impl Attempt {
     pub fn forget() {
         if let Some(storage) = storage() {
             let _ = storage.remove_item(KEY);
-        }
-    }
-
-    fn keep(self) {
-        // With storage switched off the attempt still lives in memory; only a reload loses it,
-        // and the server's history shows it then.
-        if let (Some(storage), Ok(text)) = (storage(), serde_json::to_string(&self)) {
-            let _ = storage.set_item(KEY, &text);
         }
     }
 }

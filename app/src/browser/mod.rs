@@ -1,7 +1,7 @@
 //! The browser's own things: focus, clock, locale, storage, the gateway's tokenizer.
 //!
 //! Called from effects and event handlers alone, which never run on the server. Owns every
-//! direct use of the DOM; knows nothing of money.
+//! direct use of the DOM; decides nothing.
 
 pub mod attempt;
 pub mod tokenizer;

@@ -20,7 +20,8 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
                 <link rel="alternate icon" href="/favicon.ico" sizes="32x32"/>
                 <link rel="stylesheet" href=styles/>
-                <HydrationScripts options/>
+                // The page is readable and its forms work before: the scripts wait until it is painted.
+                <HydrationScripts options defer=true/>
                 <MetaTags/>
                 {reload_script()}
             </head>

@@ -2,7 +2,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use types::pricing::ModelView;
 
-use crate::components::history_table::count;
+use crate::components::count::count;
 use crate::components::load::Load;
 use crate::components::page_header::PageHeader;
 use crate::components::price_table::Price;
@@ -29,6 +29,13 @@ fn Prices(models: Vec<ModelView>) -> impl IntoView {
     let total = models.len();
     let models = StoredValue::new(models);
     let search = RwSignal::new(String::new());
+    let input = NodeRef::<leptos::html::Input>::new();
+    // What was typed before the browser took the page over counts.
+    Effect::new(move || {
+        if let Some(input) = input.get() {
+            search.set(input.value());
+        }
+    });
     let found = Memo::new(move |_| {
         let wanted = search.with(|text| text.trim().to_lowercase());
         models.with_value(|models| {
@@ -51,7 +58,7 @@ fn Prices(models: Vec<ModelView>) -> impl IntoView {
                     class="search"
                     placeholder="Search by name or task"
                     aria-label="Search models"
-                    prop:value=move || search.get()
+                    node_ref=input
                     on:input=move |event| search.set(event_target_value(&event))
                 />
                 <p class="faint" role="status">{summary}</p>

@@ -2,7 +2,7 @@
 
 use types::money::Money;
 
-use crate::components::history_table::count;
+use crate::components::count::count;
 
 /// The drawing's own units, ten to a pixel or so; the page stretches it to its frame.
 pub const WIDTH: i128 = 6_000;

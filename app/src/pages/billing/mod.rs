@@ -3,6 +3,7 @@
 mod add_card;
 mod add_credit;
 mod balance_card;
+mod card_removal;
 mod history_card;
 mod methods_card;
 mod plan_card;

@@ -5,7 +5,7 @@
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use types::ids::{OrganizationId, PaymentMethodId};
+use types::ids::{OrganizationId, PaymentMethodId, TopUpId};
 use types::money::{Cents, ParseCentsError};
 use types::payment::PaymentField;
 use types::top_up::{DEFAULT_PRESET, TopUpState, TopUpView};
@@ -172,9 +172,10 @@ impl TopUpForm {
         };
         // An id whose fate was never learned is used again: were its payment made after all, the
         // server would find it taken instead of charging twice.
-        let attempt = self
+        let id = self
             .open_attempt()
-            .unwrap_or_else(|| Attempt::start(amount, self.organization()));
+            .map_or_else(TopUpId::generate, |attempt| attempt.id);
+        let attempt = Attempt::keep(id, amount, self.organization());
         self.attempt.try_set_value(Some(attempt));
         let (id, amount) = (attempt.id.to_string(), amount.to_string());
         match start_top_up(id, amount, method, token, String::new()).await {
@@ -184,11 +185,12 @@ impl TopUpForm {
                     self.watch(attempt).await;
                 }
             }
-            Err(AppError::Unknown { .. } | AppError::Conflict { .. }) => self.watch(attempt).await,
-            Err(error) => {
+            Err(error) if error.is_refusal() => {
                 self.end_attempt();
                 self.fill_again(vec![Problem::from(&error)]);
             }
+            // The answer was lost, or the id is taken: how it stands is the server's to say.
+            Err(_) => self.watch(attempt).await,
         }
     }
 
@@ -230,19 +232,11 @@ impl TopUpForm {
         }
         let ended = match top_up.state.clone() {
             TopUpState::Processing => {
-                self.step.try_set(Step::Processing);
+                self.wait_in(Step::Processing);
                 return false;
             }
             TopUpState::RequiresAction { url } => {
-                let confirming = Step::Confirming { url };
-                // The same frame again would reload the bank's page under the person's hands.
-                if self
-                    .step
-                    .try_get_untracked()
-                    .is_some_and(|step| step != confirming)
-                {
-                    self.step.try_set(confirming);
-                }
+                self.wait_in(Step::Confirming { url });
                 return false;
             }
             TopUpState::Succeeded { .. } => None,
@@ -269,6 +263,20 @@ impl TopUpForm {
         }
         self.refresh.run(());
         true
+    }
+
+    /// Waits for the bank. Only a change is drawn: the same frame again would reload the bank's
+    /// page under the person's hands.
+    fn wait_in(self, step: Step) {
+        if self
+            .step
+            .try_get_untracked()
+            .is_some_and(|shown| shown != step)
+        {
+            self.step.try_set(step);
+            // The history behind the dialog says that it waits, too.
+            self.refresh.run(());
+        }
     }
 
     fn fill_again(self, problems: Vec<Problem>) {
