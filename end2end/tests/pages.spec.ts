@@ -160,3 +160,27 @@ test('an address that does not exist says so and leads back', async ({
   await page.getByRole('link', { name: 'Go to Billing' }).click();
   await expect(billing.heading).toBeVisible();
 });
+
+test.describe('without script', () => {
+  test.use({ javaScriptEnabled: false });
+
+  test('the form that replaces the dialog asks for the same', async ({ account, page }) => {
+    await account.saveCard(visa);
+    await page.goto('/billing?add=1');
+    await expect(page.getByRole('region', { name: 'Add to credit balance' })).toMatchAriaSnapshot(`
+      - heading "Add to credit balance" [level=2]
+      - group "Amount (USD)":
+        - radio "$10"
+        - radio "$25" [checked]
+        - radio "$50"
+        - radio "$100"
+        - radio "Other"
+        - textbox "Other amount"
+        - paragraph: From $5.00 to $500.00
+      - group "Payment method":
+        - radio /Visa ···· 4242/ [checked]
+      - link "Cancel"
+      - button "Add credit"
+    `);
+  });
+});

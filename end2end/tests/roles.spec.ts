@@ -7,7 +7,11 @@ const MAY_NOT = [
 ] as const;
 
 for (const { role, label } of MAY_NOT) {
-  test(`a ${role} sees the money and why there is no button`, async ({ account, billing, page }) => {
+  test(`a ${role} sees the money and why there is no button`, async ({
+    account,
+    billing,
+    page,
+  }) => {
     await account.addCredit('25.00', await account.saveCard(visa));
     await account.signIn(await account.organization.add(role));
     await billing.open();

@@ -29,7 +29,8 @@ test('a payment that the owner does not confirm charges nothing and loses nothin
   await dialog.pay(asksAlways);
   await dialog.bank.getByRole('button', { name: 'Fail' }).click();
   await expect(dialog.problem).toHaveText(
-    'Your bank could not confirm that it was you. Nothing was charged. Try again or use another card.',
+    'Your bank could not confirm that it was you. Nothing was charged. ' +
+      'Try again or use another card.',
   );
   await expect(dialog.amount).toHaveValue('33');
   await expect(dialog.card.number).toHaveValue('4000 0027 6000 3184');

@@ -7,8 +7,10 @@ export function rowsOf(table: Locator): Locator {
   return table.getByRole('row').filter({ has: table.page().getByRole('cell') });
 }
 
-/** The cells of a row: Date, Description, Amount, Status. */
-export function cellsOf(row: Locator): Record<'date' | 'description' | 'amount' | 'status', Locator> {
+type Column = 'date' | 'description' | 'amount' | 'status';
+
+/** The cells of a row. */
+export function cellsOf(row: Locator): Record<Column, Locator> {
   const cell = (index: number): Locator => row.getByRole('cell').nth(index);
   return { date: cell(0), description: cell(1), amount: cell(2), status: cell(3) };
 }
