@@ -2,11 +2,14 @@
 
 use axum::Router;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::parts::Parts;
+
+const PROCESS: HeaderName = HeaderName::from_static("x-process");
 
 pub(crate) fn routes() -> Router<Parts> {
     Router::new()
@@ -16,8 +19,15 @@ pub(crate) fn routes() -> Router<Parts> {
 }
 
 /// The process answers. It says nothing of the database: a restart would not mend that.
-async fn alive() -> &'static str {
-    "alive\n"
+async fn alive(State(parts): State<Parts>) -> Response {
+    let mut response = "alive\n".into_response();
+    if parts.web.dev {
+        // Tells a developer's page that another process answers now.
+        response
+            .headers_mut()
+            .insert(PROCESS, HeaderValue::from(std::process::id()));
+    }
+    response
 }
 
 /// The database answers and its migrations are applied: send requests.
@@ -30,7 +40,7 @@ async fn ready(State(parts): State<Parts>) -> (StatusCode, &'static str) {
 }
 
 /// Prometheus' text format.
-async fn metrics(State(parts): State<Parts>) -> ([(http::HeaderName, &'static str); 1], String) {
+async fn metrics(State(parts): State<Parts>) -> ([(HeaderName, &'static str); 1], String) {
     (
         [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
         parts.metrics.render(),

@@ -32,11 +32,12 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     }
 }
 
-/// For developers: the page reloads once a restarted server answers again.
+/// For developers: the page reloads once another process answers, however quick the change was.
 #[cfg(feature = "ssr")]
 fn reload_script() -> Option<impl IntoView> {
-    const SCRIPT: &str = "let gone = false; setInterval(async () => { \
-        try { await fetch('/healthz'); if (gone) location.reload(); } catch { gone = true; } \
+    const SCRIPT: &str = "let first; setInterval(async () => { \
+        try { const now = (await fetch('/healthz')).headers.get('x-process'); \
+        first ??= now; if (now !== first) location.reload(); } catch {} \
         }, 300);";
     let nonce = use_nonce();
     crate::ssr::site_options()
