@@ -30,6 +30,18 @@ pub(crate) struct SiteNames {
     pub output_name: String,
 }
 
+impl SiteNames {
+    /// A site that cargo-leptos built has the names that the workspace's metadata gives it.
+    fn of_cargo_leptos(contents: &Contents) -> Option<Self> {
+        contents
+            .contains_key("pkg/zerogpu-billing.js")
+            .then(|| Self {
+                pkg_dir: "pkg".to_owned(),
+                output_name: "zerogpu-billing".to_owned(),
+            })
+    }
+}
+
 /// The site, in memory.
 #[derive(Debug, Clone)]
 pub(crate) struct Site {
@@ -71,10 +83,11 @@ impl Site {
             Some(directory) => (directory.to_owned(), read_directory(directory)?),
             None => (PathBuf::new(), embedded().ok_or(SiteError::NotGiven)?),
         };
-        let names = contents
-            .get("site.json")
-            .and_then(|json| serde_json::from_slice(json).ok())
-            .ok_or(SiteError::NoNames)?;
+        let names = match contents.get("site.json") {
+            Some(json) => serde_json::from_slice(json).ok(),
+            None => SiteNames::of_cargo_leptos(&contents),
+        };
+        let names = names.ok_or(SiteError::NoNames)?;
         Ok(Self {
             names,
             root,
@@ -241,6 +254,17 @@ mod tests {
         for (value, expected) in cases {
             assert_eq!(accepts(&offering(value), "br"), expected, "{value:?}");
         }
+    }
+
+    #[test]
+    fn a_site_of_cargo_leptos_has_the_names_of_the_metadata() {
+        let named = |path: &str| Contents::from([(path.to_owned(), Bytes::new())]);
+        let names = SiteNames::of_cargo_leptos(&named("pkg/zerogpu-billing.js")).unwrap();
+        assert_eq!(
+            (names.pkg_dir.as_str(), names.output_name.as_str()),
+            ("pkg", "zerogpu-billing")
+        );
+        assert_eq!(SiteNames::of_cargo_leptos(&named("pkg/other.js")), None);
     }
 
     #[test]
