@@ -16,8 +16,12 @@ pub enum AppError {
     SignedOut,
     #[error("{message}")]
     NotAllowed { message: String },
+    /// What was named is not there; `field` names the input that the message belongs to.
     #[error("{message}")]
-    NotFound { message: String },
+    NotFound {
+        message: String,
+        field: Option<String>,
+    },
     /// The id is taken by something else: ask how that stands before going on.
     #[error("{message}")]
     Conflict { message: String },
@@ -34,6 +38,13 @@ pub enum AppError {
     Unknown { message: String },
     #[error("{message}")]
     Broken { message: String },
+    /// An answer came and says nothing about what happened on the other side. The site may have
+    /// been replaced since this page was opened: then it becomes [`AppError::Outdated`].
+    #[error("The server gave no readable answer. Reload the page and try again.")]
+    Unreadable,
+    /// The page is older than the site that answers.
+    #[error("The site was updated while this page was open. Reload it to go on.")]
+    Outdated,
 }
 
 impl AppError {
@@ -48,7 +59,7 @@ impl AppError {
             Self::Invalid { .. } => 400,
             Self::Throttled { .. } => 429,
             Self::Unknown { .. } => 503,
-            Self::Broken { .. } => 500,
+            Self::Broken { .. } | Self::Unreadable | Self::Outdated => 500,
         }
     }
 
@@ -61,28 +72,34 @@ impl AppError {
             | Self::NotFound { .. }
             | Self::Invalid { .. }
             | Self::Throttled { .. } => true,
-            Self::Conflict { .. } | Self::Unknown { .. } | Self::Broken { .. } => false,
+            Self::Conflict { .. }
+            | Self::Unknown { .. }
+            | Self::Broken { .. }
+            | Self::Unreadable
+            | Self::Outdated => false,
+        }
+    }
+
+    /// The name of the input that the message belongs to.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::Invalid { field, .. } | Self::NotFound { field, .. } => field.as_deref(),
+            Self::SignedOut
+            | Self::NotAllowed { .. }
+            | Self::Conflict { .. }
+            | Self::Throttled { .. }
+            | Self::Unknown { .. }
+            | Self::Broken { .. }
+            | Self::Unreadable
+            | Self::Outdated => None,
         }
     }
 
     /// The input of a payment form that the message belongs to.
     #[must_use]
     pub fn payment_field(&self) -> Option<PaymentField> {
-        let Self::Invalid {
-            field: Some(field), ..
-        } = self
-        else {
-            return None;
-        };
-        match field.as_str() {
-            "amount" => Some(PaymentField::Amount),
-            "method" | "payment_method" => Some(PaymentField::PaymentMethod),
-            "card_number" => Some(PaymentField::CardNumber),
-            "expiry" => Some(PaymentField::Expiry),
-            "security_code" => Some(PaymentField::SecurityCode),
-            "country" => Some(PaymentField::Country),
-            _ => None,
-        }
+        PaymentField::parse(self.field()?)
     }
 
     /// Something that must hold does not; the person is told what it means for them.
@@ -108,10 +125,7 @@ impl FromServerFnError for AppError {
                 message: "The form was incomplete. Reload the page and try again.".to_owned(),
                 field: None,
             },
-            // An answer that we cannot read says nothing about what happened on the other side.
-            ServerFnErrorErr::Deserialization(_) => Self::Unknown {
-                message: "The server gave no readable answer. Try again in a moment.".to_owned(),
-            },
+            ServerFnErrorErr::Deserialization(_) => Self::Unreadable,
             ServerFnErrorErr::Registration(_)
             | ServerFnErrorErr::UnsupportedRequestMethod(_)
             | ServerFnErrorErr::ServerError(_)
@@ -133,14 +147,32 @@ impl<E: billing::Problem> From<E> for AppError {
                 message,
                 field: problem.field(),
             },
-            ProblemKind::NotFound => Self::NotFound { message },
+            ProblemKind::NotFound => Self::NotFound {
+                message,
+                field: problem.field(),
+            },
             ProblemKind::Conflict => Self::Conflict { message },
             ProblemKind::NotAllowed => Self::NotAllowed { message },
             ProblemKind::Throttled { .. } => Self::Throttled { message },
-            ProblemKind::Unknown => Self::Unknown { message },
-            ProblemKind::Broken => Self::broken(),
+            // What a person is told is not what an operator must know: here is where it is dropped.
+            ProblemKind::Unknown => {
+                tracing::warn!(error = %chain(&problem), "a page has no definite answer");
+                Self::Unknown { message }
+            }
+            ProblemKind::Broken => {
+                tracing::error!(error = %chain(&problem), "a page or server function failed");
+                Self::broken()
+            }
         }
     }
+}
+
+/// The error and its causes, on one line.
+#[cfg(feature = "ssr")]
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let words: Vec<_> = causes.map(ToString::to_string).collect();
+    words.join(": ")
 }
 
 /// The domain writes lower-case clauses; a page shows sentences.
@@ -183,5 +215,95 @@ mod tests {
     fn a_failure_of_ours_does_not_promise_that_nothing_was_charged() {
         assert!(!AppError::broken().is_refusal());
         assert!(AppError::SignedOut.is_refusal());
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_is_no_refusal() {
+        let odd = ServerFnErrorErr::Deserialization("expected `,`".into());
+        let odd = AppError::from_server_fn_error(odd);
+        assert_eq!(odd, AppError::Unreadable);
+        assert!(!odd.is_refusal());
+    }
+
+    #[test]
+    fn every_refusal_names_its_field() {
+        let missing = AppError::NotFound {
+            message: "Gone.".into(),
+            field: Some("payment_method".into()),
+        };
+        assert_eq!(missing.payment_field(), Some(PaymentField::PaymentMethod));
+        assert_eq!(AppError::SignedOut.payment_field(), None);
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "ssr")]
+mod log_tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use billing::{Problem, ProblemKind};
+
+    use super::AppError;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the database did not answer")]
+    struct Silent(#[source] io::Error, ProblemKind);
+
+    impl Problem for Silent {
+        fn kind(&self) -> ProblemKind {
+            self.1
+        }
+
+        fn code(&self) -> &'static str {
+            "silent"
+        }
+    }
+
+    /// What is logged while a problem becomes what a page shows, and that.
+    fn logged(kind: ProblemKind) -> (String, AppError) {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let writer = Arc::clone(&log);
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || Log(Arc::clone(&writer)))
+            .with_ansi(false)
+            .finish();
+        let error = tracing::subscriber::with_default(subscriber, || {
+            AppError::from(Silent(io::Error::other("disk full"), kind))
+        });
+        let bytes = log.lock().unwrap().clone();
+        (String::from_utf8(bytes).unwrap(), error)
+    }
+
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_is_broken_is_logged_with_its_causes_and_told_without_them() {
+        let (log, error) = logged(ProblemKind::Broken);
+        assert_eq!(log.lines().count(), 1, "{log}");
+        assert!(log.contains("ERROR"), "{log}");
+        assert!(
+            log.contains("the database did not answer: disk full"),
+            "{log}"
+        );
+        assert!(!error.to_string().contains("database"), "{error}");
+    }
+
+    #[test]
+    fn what_is_refused_is_the_persons_to_mend_and_not_logged() {
+        assert_eq!(logged(ProblemKind::Invalid).0, "");
+        let (log, _) = logged(ProblemKind::Unknown);
+        assert!(log.contains("WARN"), "{log}");
     }
 }

@@ -12,11 +12,12 @@ use types::tenancy::Viewer;
 
 use crate::error::AppError;
 
+pub use crate::layout::payments_mode::PaymentsMode;
 pub use billing::Billing;
 pub use billing::StartTopUp;
 pub use cookies::{clear_session_cookie, session_cookie_name, session_token, set_session_cookie};
 pub use form::{Form, take_refusal};
-pub use reply::{go, local_path, referring_path, respond, set_theme, theme};
+pub use reply::{go, keep_page, local_path, referring_path, respond, set_theme, theme};
 
 /// Who is signed in, as the session layer found it.
 #[derive(Debug, Clone)]
@@ -41,6 +42,8 @@ pub struct SiteOptions {
     pub secure_cookies: bool,
     /// Pages reload themselves when the server was rebuilt.
     pub dev_reload: bool,
+    /// Whether the payments of this installation move money.
+    pub payments: PaymentsMode,
 }
 
 /// The domain. Absent while the router lists the routes, hence an error and not a panic.
@@ -69,5 +72,6 @@ pub fn site_options() -> SiteOptions {
     use_context().unwrap_or(SiteOptions {
         secure_cookies: true,
         dev_reload: false,
+        payments: PaymentsMode::Live,
     })
 }

@@ -15,6 +15,7 @@ create table accounts (
     posting_count bigint not null default 0 check (posting_count >= 0),
     created_at bigint not null,
     unique (organization_id, kind),
+    check (id = coalesce(organization_id, 'platform') || ':' || kind),
     check ((organization_id is null) = (balance_nano is null)),
     check (minimum_nano is null or balance_nano >= minimum_nano)
 );

@@ -1,9 +1,36 @@
 -- What was used. Costs are pico-dollars; what is posted to the ledger is whole nano-dollars, and
 -- the organization's remainder is carried: sum of costs = 1000 x sum of posted + carry.
 
+-- Who makes the ids of events, such as '/gateway/eu-1'.
+create table usage_sources (
+    no integer primary key not null,
+    organization_id text not null references organizations (id),
+    source text not null check (length(source) between 1 and 200),
+    -- How an id becomes an event's key: 'uuid' and 'ulid' as they are, bit by bit; of any other
+    -- text the first 128 bits of its SHA-256.
+    key_form text not null check (key_form in ('uuid', 'ulid', 'hash')),
+    unique (organization_id, source, key_form)
+);
+
+-- What events have in common: whose they are, and the price they were given.
+create table usage_series (
+    no integer primary key not null,
+    organization_id text not null,
+    project_id text not null,
+    api_key_id text not null,
+    model text not null,
+    rate_effective_at bigint not null,
+    unique (organization_id, project_id, api_key_id, model, rate_effective_at),
+    foreign key (organization_id, project_id) references projects (organization_id, id),
+    foreign key (organization_id, api_key_id) references api_keys (organization_id, id),
+    foreign key (model, rate_effective_at) references model_rates (model, effective_at)
+);
+
 create table usage_batches (
+    -- Rises from batch to batch of an organization.
+    no integer primary key not null,
     -- The ledger's batch has the same id, unless nothing was left to post.
-    id text primary key not null,
+    id text not null unique,
     organization_id text not null references organizations (id),
     event_count bigint not null check (event_count > 0),
     cost_pico bigint not null check (cost_pico >= 0),
@@ -13,57 +40,61 @@ create table usage_batches (
     -- The day of it is the one that its events count towards.
     booked_at bigint not null,
     created_at bigint not null,
+    -- Serves an organization's batches, newest or oldest first.
+    unique (organization_id, no),
     check (carry_before_pico + cost_pico = 1000 * posted_nano + carry_after_pico)
 );
-
--- Serves the proof, organization by organization.
-create index usage_batches_by_organization on usage_batches (organization_id);
 
 create table usage_carries (
     organization_id text primary key not null references organizations (id),
     carry_pico bigint not null check (carry_pico between 0 and 999)
-);
+) without rowid;
 
+-- Kept in the order in which they were counted: a new row always goes to the end, and the events
+-- of a batch lie side by side. Batch, source and series are not foreign keys: to ask for each of
+-- millions of events costs more than to write it. The proof asks.
 create table usage_events (
-    organization_id text not null references organizations (id),
-    source text not null,
-    event_id text not null,
-    -- SHA-256 of the content in hex: the same id with other content is refused.
-    content_hash text not null,
-    batch_id text not null references usage_batches (id),
-    project_id text not null references projects (id),
-    api_key_id text not null references api_keys (id),
-    model text not null,
-    rate_effective_at bigint not null,
+    batch_no bigint not null,
+    position bigint not null check (position >= 0),
+    source_no bigint not null,
+    series_no bigint not null,
     input_tokens bigint not null check (input_tokens >= 0),
     cached_input_tokens bigint not null check (cached_input_tokens between 0 and input_tokens),
     output_tokens bigint not null check (output_tokens >= 0),
     cost_pico bigint not null check (cost_pico >= 0),
+    occurred_at bigint not null,
     status bigint,
     latency_ms bigint check (latency_ms >= 0),
+    event_key blob not null check (length(event_key) = 16),
+    -- The first 128 bits of the SHA-256 of what was said: the same id with other content is
+    -- refused.
+    content_hash blob not null check (length(content_hash) = 16),
+    -- The id, where the key is only its hash.
+    event_id text,
     request_id text,
-    occurred_at bigint not null,
-    received_at bigint not null,
-    primary key (organization_id, source, event_id),
-    foreign key (model, rate_effective_at) references model_rates (model, effective_at)
-);
+    -- Whom the sender names as its user, and what it says the request cost. Never ours.
+    subject text,
+    claimed_cost text,
+    primary key (batch_no, position)
+) without rowid;
 
--- Serves the proof: the events of a batch.
-create index usage_events_by_batch on usage_events (batch_id);
+-- One id counts once. The key comes first: ids that rise with time are then added at the end.
+create unique index usage_events_by_key on usage_events (event_key, source_no);
 
 -- Usage by the day it was booked (UTC): billing history's rows.
 create table usage_days (
-    organization_id text not null references organizations (id),
+    organization_id text not null,
     day text not null,
-    project_id text not null references projects (id),
+    project_id text not null,
     model text not null,
     requests bigint not null,
     tokens bigint not null,
     cost_pico bigint not null,
     -- Where the day's row stands in history: it never moves.
     first_booked_at bigint not null,
-    primary key (organization_id, day, project_id, model)
-);
+    primary key (organization_id, day, project_id, model),
+    foreign key (organization_id, project_id) references projects (organization_id, id)
+) without rowid;
 
 create trigger usage_events_are_not_updated before update on usage_events
 begin select raise(abort, 'usage events are append-only'); end;
@@ -76,9 +107,10 @@ begin select raise(abort, 'usage batches are append-only'); end;
 
 -- `insert or replace` deletes without asking the triggers above.
 create trigger usage_events_are_not_replaced before insert on usage_events
-when exists (select 1 from usage_events where organization_id = new.organization_id
-    and source = new.source and event_id = new.event_id)
-begin select raise(abort, 'usage events are append-only'); end;
+when exists (select 1 from usage_events where batch_no = new.batch_no and position = new.position)
+    or exists (select 1 from usage_events
+        where event_key = new.event_key and source_no = new.source_no)
+begin select raise(abort, 'UNIQUE: usage events are append-only'); end;
 create trigger usage_batches_are_not_replaced before insert on usage_batches
-when exists (select 1 from usage_batches where id = new.id)
+when exists (select 1 from usage_batches where no = new.no or id = new.id)
 begin select raise(abort, 'usage batches are append-only'); end;

@@ -1,16 +1,23 @@
 -- Saved cards, top-ups and the money they move. No card number is ever here: a gateway's token,
 -- brand, last four, expiry, country and fingerprint are all that is known.
+--
+-- What a gateway named is unique within its account there (`live:acct_…`, `test:…`) and means
+-- nothing to another, so the account stands beside each such name.
 
 create table gateway_customers (
-    organization_id text primary key not null references organizations (id),
-    gateway_customer text not null unique,
-    created_at bigint not null
+    organization_id text not null references organizations (id),
+    gateway_account text not null,
+    gateway_customer text not null,
+    created_at bigint not null,
+    primary key (organization_id, gateway_account),
+    unique (gateway_account, gateway_customer)
 );
 
 create table payment_methods (
     id text primary key not null,
     organization_id text not null references organizations (id),
-    gateway_method text not null unique,
+    gateway_account text not null,
+    gateway_method text not null,
     brand text not null,
     last_four text not null check (length(last_four) = 4),
     expiry_month bigint not null check (expiry_month between 1 and 12),
@@ -20,14 +27,32 @@ create table payment_methods (
     fingerprint text,
     is_default bigint not null check (is_default in (0, 1)),
     created_at bigint not null,
-    removed_at bigint
+    removed_at bigint,
+    unique (gateway_account, gateway_method),
+    -- Named by what is paid with the card.
+    unique (organization_id, id)
 );
 
 -- At most one default, and a card is saved once.
-create unique index payment_methods_default on payment_methods (organization_id)
+create unique index payment_methods_default on payment_methods (organization_id, gateway_account)
     where is_default = 1 and removed_at is null;
-create unique index payment_methods_by_card on payment_methods (organization_id, fingerprint)
+create unique index payment_methods_by_card
+    on payment_methods (organization_id, gateway_account, fingerprint)
     where removed_at is null;
+
+-- Cards that the gateway is to forget: each that may be attached there and is not saved here.
+create table gateway_detachments (
+    gateway_account text not null,
+    gateway_method text not null,
+    organization_id text not null references organizations (id),
+    -- When the gateway may be asked next.
+    detach_at bigint not null,
+    created_at bigint not null,
+    primary key (gateway_account, gateway_method)
+);
+
+-- Serves asking the gateway: what is due, longest waiting first.
+create index gateway_detachments_due on gateway_detachments (gateway_account, detach_at);
 
 create table top_ups (
     -- Made by the browser: a repeat of the same act has the same id.
@@ -38,7 +63,7 @@ create table top_ups (
     -- The gateway's token of the card it is paid with.
     gateway_method text not null,
     -- The saved card that was chosen. Null: a new one, which is saved once it has paid.
-    payment_method_id text references payment_methods (id),
+    payment_method_id text,
     state text not null check (
         state in ('processing', 'requires_action', 'succeeded', 'failed', 'canceled')
     ),
@@ -47,7 +72,12 @@ create table top_ups (
     -- The bank's page: only while it waits for the person.
     action_url text,
     created_at bigint not null,
+    -- Since when it has its state.
     updated_at bigint not null,
+    -- Named by the top-up's payment.
+    unique (organization_id, id),
+    foreign key (organization_id, payment_method_id)
+        references payment_methods (organization_id, id),
     check ((state = 'failed') = (decline_reason is not null)),
     check (state = 'requires_action' or action_url is null)
 );
@@ -58,32 +88,40 @@ create index top_ups_by_organization on top_ups (organization_id, created_at, id
 create table payments (
     -- Also the gateway's idempotency key, stored before the first try.
     id text primary key not null,
-    organization_id text not null references organizations (id),
-    top_up_id text not null unique references top_ups (id),
+    organization_id text not null,
+    top_up_id text not null unique,
     amount_cents bigint not null check (amount_cents > 0),
-    gateway_intent text unique,
+    gateway_account text not null,
+    gateway_intent text,
     fee_cents bigint check (fee_cents >= 0),
     state text not null check (state in ('pending', 'succeeded', 'failed', 'canceled')),
     -- When reconciliation may ask the gateway next.
     ask_at bigint not null,
+    -- The card as it was: a saved one when it was chosen, a new one when it had paid.
     card_brand text,
     card_last_four text,
     card_expiry_month bigint,
     card_expiry_year bigint,
     card_country text,
     created_at bigint not null,
-    updated_at bigint not null
+    updated_at bigint not null,
+    unique (gateway_account, gateway_intent),
+    foreign key (organization_id, top_up_id) references top_ups (organization_id, id)
 );
 
--- Serves reconciliation: what waits for an answer, longest first.
-create index payments_pending on payments (ask_at) where state = 'pending';
+-- Serves reconciliation: what waits for an answer of one account, longest first.
+create index payments_pending on payments (gateway_account, ask_at) where state = 'pending';
 
 -- What a gateway told us: each is applied once.
 create table gateway_events (
     id text primary key not null,
     kind text not null,
     gateway_intent text,
-    outcome text not null check (outcome in ('applied', 'ignored')),
-    created_at bigint not null,
+    outcome text not null check (outcome in ('applied', 'ignored', 'conflicting', 'unreadable')),
+    -- By the gateway's clock.
+    occurred_at bigint not null,
     received_at bigint not null
 );
+
+-- Serves forgetting what is too old to be sent again.
+create index gateway_events_by_receipt on gateway_events (received_at);

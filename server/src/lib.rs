@@ -6,6 +6,7 @@
 pub mod commands;
 pub mod config;
 pub mod lifecycle;
+mod listener;
 mod middleware;
 mod operation;
 mod parts;

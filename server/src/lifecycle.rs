@@ -5,17 +5,18 @@
 //! processor listens on a loopback port of its own, so that a payment under way is still answered
 //! after the front door has closed.
 
-use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
+use app::ssr::PaymentsMode;
 use axum::Router;
 use billing::{Billing, GatewaySettings};
 use clap::Args;
 use sandbox::Sandbox;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{
@@ -23,12 +24,13 @@ use crate::config::{
 };
 use crate::parts::{
     Parts, SANDBOX_PATH, SandboxAddresses, WebOptions, gateway_origins, open_billing, open_sandbox,
-    stripe_settings,
+    payments_mode, stripe_settings,
 };
 use crate::web::site::Site;
-use crate::{rates, router, worker};
+use crate::{listener, rates, router, worker};
 
-/// Longer than any answer may take, so nothing that was accepted is cut off.
+/// All of the ending together. Longer than any answer may take, so nothing that was accepted is cut
+/// off; what the workers have under way by then goes on after the next start.
 const LONGEST_GOODBYE: Duration = Duration::from_secs(35);
 
 /// Everything that `serve` can be told.
@@ -64,9 +66,9 @@ struct Task {
 }
 
 impl Task {
-    async fn end(self, name: &'static str) {
+    async fn end(self, name: &'static str, deadline: Instant) {
         self.stop.cancel();
-        match tokio::time::timeout(LONGEST_GOODBYE, self.done).await {
+        match tokio::time::timeout_at(deadline, self.done).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "{name} ended badly"),
             Err(_) => tracing::error!("{name} did not end in time"),
@@ -82,7 +84,7 @@ impl Server {
     pub async fn start(config: &ServeConfig) -> anyhow::Result<Self> {
         crate::install_crypto();
         let choice = config.gateway.choose()?;
-        let site = Site::load(config.site.site.as_deref(), !config.site.dev)?;
+        let site = Site::load(config.site.site.as_deref(), config.site.caching())?;
         config.database.prepare_directory().with_context(|| {
             format!(
                 "the data directory {} cannot be made",
@@ -94,6 +96,7 @@ impl Server {
             .with_context(|| format!("cannot listen on {}", config.listen.address.addr))?;
         let addr = listener.local_addr()?;
         let public_url = config.listen.address.public_url(addr)?;
+        warn_of_doubts(config, &choice, addr, &public_url);
         let (gateway, sandbox) = open_gateway(config, &choice, addr, &public_url).await?;
         let billing = open_billing(&config.database, gateway).await?;
         billing
@@ -108,6 +111,7 @@ impl Server {
             dev: config.site.dev,
             client_address_header: config.listen.client_address_header.clone(),
             gateway_origins: gateway_origins(&choice),
+            payments: payments_mode(&choice),
         };
         let (sandbox, sandbox_listener) = sandbox.unzip();
         let parts = Parts::new(billing.clone(), sandbox.clone(), site, web, addr);
@@ -138,10 +142,11 @@ impl Server {
     /// Ends in order. Nothing that was accepted is lost.
     pub async fn stop(self) {
         tracing::info!("stopping: finishing what was accepted");
-        self.front_door.end("the front door").await;
-        self.workers.end("a worker").await;
+        let deadline = Instant::now() + LONGEST_GOODBYE;
+        self.front_door.end("the front door", deadline).await;
+        self.workers.end("a worker", deadline).await;
         if let Some(door) = self.sandbox_door {
-            door.end("the sandbox").await;
+            door.end("the sandbox", deadline).await;
         }
         self.billing.close().await;
         tracing::info!("stopped");
@@ -173,18 +178,31 @@ async fn open_gateway(
     }
 }
 
+/// What an operator must not find out from their customers.
+fn warn_of_doubts(
+    config: &ServeConfig,
+    choice: &GatewayChoice,
+    addr: SocketAddr,
+    public_url: &PublicUrl,
+) {
+    for doubt in config.listen.doubts(addr, public_url) {
+        tracing::warn!("{}", doubt.words());
+    }
+    match (payments_mode(choice), public_url.is_https()) {
+        (PaymentsMode::Live, _) => tracing::info!("payments are made by Stripe and move money"),
+        (PaymentsMode::Test, false) => {
+            tracing::info!("payments are made with test cards: no money moves");
+        }
+        (PaymentsMode::Test, true) => tracing::warn!(
+            "payments are made with test cards and no money moves: whoever signs in here gives \
+             themselves credit for nothing; set --stripe-secret-key and the two beside it to be paid"
+        ),
+    }
+}
+
 fn listen(listener: TcpListener, routes: Router) -> Task {
     let stop = CancellationToken::new();
-    let stopped = stop.clone().cancelled_owned();
-    let service = routes.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service)
-        .with_graceful_shutdown(stopped)
-        .into_future();
-    let done = tokio::spawn(async move {
-        if let Err(error) = serving.await {
-            tracing::error!(%error, "a listener failed");
-        }
-    });
+    let done = tokio::spawn(listener::serve(listener, routes, stop.clone()));
     Task { stop, done }
 }
 

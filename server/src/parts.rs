@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use app::ssr::PaymentsMode;
 use axum::extract::FromRef;
 use billing::{Billing, BillingSettings, GatewaySettings, SystemClock};
 use http::HeaderName;
@@ -25,8 +26,8 @@ use crate::web::site::Site;
 
 /// Where the built-in processor is mounted.
 pub(crate) const SANDBOX_PATH: &str = "/sandbox";
-/// A gateway that has not answered by then is asked again by reconciliation. Below the limit that
-/// our own answers have, so that the person is told.
+/// A gateway that has not answered by then is asked again by reconciliation. One call is below the
+/// limit that our own answers have; where an answer takes two, the browser asks how it stands.
 const GATEWAY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What every handler can reach.
@@ -49,6 +50,8 @@ pub(crate) struct WebOptions {
     pub client_address_header: Option<HeaderName>,
     /// Where the browser may send card fields and show the bank's page, beside ourselves.
     pub gateway_origins: Vec<String>,
+    /// Whether payments move money.
+    pub payments: PaymentsMode,
 }
 
 impl FromRef<Parts> for LeptosOptions {
@@ -102,6 +105,12 @@ pub(crate) async fn open_billing(
     Billing::open(settings, Arc::new(SystemClock))
         .await
         .with_context(|| format!("{} cannot be opened", database.label()))
+}
+
+/// The domain for a command that only reads: what is not there is not made.
+pub(crate) async fn open_existing(database: &DatabaseConfig) -> anyhow::Result<Billing> {
+    database.expect_books()?;
+    open_offline(database).await
 }
 
 /// The domain for a command that moves no money: its gateway is an address that refuses.
@@ -179,14 +188,69 @@ fn return_url(public_url: &PublicUrl) -> String {
     format!("{}{}", public_url.origin(), confirmed::PATH)
 }
 
-/// The origins that pages may talk to for this gateway.
+/// The origins that pages may talk to for this gateway. A content policy takes a path for a file:
+/// only what stands before it is named.
 pub(crate) fn gateway_origins(choice: &GatewayChoice) -> Vec<String> {
     match choice {
         GatewayChoice::Sandbox => Vec::new(),
         GatewayChoice::Stripe(keys) => vec![
-            keys.base_url.clone(),
+            origin_of(&keys.base_url).to_owned(),
             // The bank's page of a 3-D Secure payment.
             "https://hooks.stripe.com".to_owned(),
         ],
+    }
+}
+
+fn origin_of(url: &str) -> &str {
+    let after_scheme = url.find("://").map_or(0, |at| at + "://".len());
+    let length = url[after_scheme..]
+        .find(['/', '?', '#'])
+        .unwrap_or(url.len() - after_scheme);
+    &url[..after_scheme + length]
+}
+
+/// Whether payments move money: the sandbox's never do, Stripe's do with a live key.
+pub(crate) fn payments_mode(choice: &GatewayChoice) -> PaymentsMode {
+    match choice {
+        GatewayChoice::Stripe(keys) if !keys.publishable_key.starts_with("pk_test_") => {
+            PaymentsMode::Live
+        }
+        GatewayChoice::Sandbox | GatewayChoice::Stripe(_) => PaymentsMode::Test,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stripe(base_url: &str, publishable_key: &str) -> GatewayChoice {
+        GatewayChoice::Stripe(StripeKeys {
+            base_url: base_url.to_owned(),
+            secret_key: "sk_1".to_owned().into(),
+            publishable_key: publishable_key.to_owned(),
+            webhook_secrets: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn a_gateway_behind_a_path_is_named_by_its_origin() {
+        for (url, origin) in [
+            ("https://api.stripe.com", "https://api.stripe.com"),
+            (
+                "https://proxy.example:8443/stripe",
+                "https://proxy.example:8443",
+            ),
+            ("http://127.0.0.1:12111/v1", "http://127.0.0.1:12111"),
+        ] {
+            assert_eq!(gateway_origins(&stripe(url, "pk_live_1"))[0], origin);
+        }
+    }
+
+    #[test]
+    fn only_a_live_key_of_stripes_moves_money() {
+        let url = "https://api.stripe.com";
+        assert_eq!(payments_mode(&GatewayChoice::Sandbox), PaymentsMode::Test);
+        assert_eq!(payments_mode(&stripe(url, "pk_test_1")), PaymentsMode::Test);
+        assert_eq!(payments_mode(&stripe(url, "pk_live_1")), PaymentsMode::Live);
     }
 }

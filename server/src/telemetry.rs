@@ -24,6 +24,8 @@ pub(crate) const EVENTS: &str = "billing_usage_events_total";
 pub(crate) const GATEWAY_EVENTS: &str = "billing_gateway_events_total";
 /// Pending payments that reconciliation brought to an end.
 pub(crate) const RECONCILED: &str = "billing_payments_reconciled_total";
+/// Top-ups that came to an end, by `outcome`: counted in the domain, where they are settled.
+const TOP_UPS: &str = "billing_top_ups_total";
 
 /// Seconds: from what memory answers to what a slow gateway takes.
 const SECONDS_BUCKETS: [f64; 10] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
@@ -83,6 +85,7 @@ fn describe() {
     metrics::describe_counter!(EVENTS, "Usage events taken");
     metrics::describe_counter!(GATEWAY_EVENTS, "Notices from the payment gateway");
     metrics::describe_counter!(RECONCILED, "Pending payments that were brought to an end");
+    metrics::describe_counter!(TOP_UPS, "Top-ups that came to an end");
 }
 
 /// How often histograms are folded; without it they grow between scrapes.

@@ -1,12 +1,12 @@
-//! What happens without being asked: pending payments are settled, the sandbox's notices go out,
-//! metrics are folded.
+//! What happens without being asked: pending payments are settled, the house is kept, the sandbox's
+//! notices go out, metrics are folded.
 //!
 //! Owns when; does not own what (`billing`, `sandbox`). Each loop ends at a point where nothing is
 //! half done.
 
 use std::time::Duration;
 
-use futures::future::join;
+use futures::future::{join, join3};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -16,16 +16,22 @@ use crate::telemetry;
 
 /// A person is waiting for a payment whose answer was lost: soon, but not a load on the gateway.
 const RECONCILIATION: Duration = Duration::from_secs(5);
+/// Nobody waits for it; a card that was entered again stays at the gateway for so long.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
 /// Runs until `stop`, then finishes what is under way.
 pub(crate) async fn run(parts: Parts, stop: CancellationToken) {
-    let housekeeping = join(reconcile(&parts, &stop), fold_metrics(&parts, &stop));
+    let own = join3(
+        reconcile(&parts, &stop),
+        keep_house(&parts, &stop),
+        fold_metrics(&parts, &stop),
+    );
     let delivery = async {
         if let Some(sandbox) = &parts.sandbox {
             sandbox.deliver_webhooks(stop.cancelled()).await;
         }
     };
-    join(housekeeping, delivery).await;
+    join(own, delivery).await;
 }
 
 async fn reconcile(parts: &Parts, stop: &CancellationToken) {
@@ -44,6 +50,28 @@ async fn reconcile(parts: &Parts, stop: &CancellationToken) {
             Ok(_) => {}
             // The next round asks again; what is pending stays pending.
             Err(error) => tracing::error!(error = %chain(&error), "reconciliation failed"),
+        }
+    }
+}
+
+async fn keep_house(parts: &Parts, stop: &CancellationToken) {
+    let mut ticks = every(HOUSEKEEPING);
+    let mut known_elsewhere = 0;
+    while next(&mut ticks, stop).await {
+        match parts.billing.housekeeping().run().await {
+            Ok(done) => {
+                // Once a change: it lasts until the operator acts.
+                if done.payments_elsewhere > 0 && done.payments_elsewhere != known_elsewhere {
+                    tracing::warn!(
+                        payments = done.payments_elsewhere,
+                        "payments are open at another account of the gateway; \
+                         start with its keys to bring them to an end"
+                    );
+                }
+                known_elsewhere = done.payments_elsewhere;
+            }
+            // The next round does what this one could not.
+            Err(error) => tracing::error!(error = %chain(&error), "housekeeping failed"),
         }
     }
 }

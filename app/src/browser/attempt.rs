@@ -16,22 +16,28 @@ pub struct Attempt {
     pub amount: Cents,
     /// A tab may be signed in to another organization next.
     pub organization: OrganizationId,
+    pub stage: Stage,
+}
+
+/// How far an attempt got, as far as this browser knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stage {
+    /// It was sent: the server is asked how it stands.
+    Sent,
+    /// The server has not heard of it. Its id is used again: were it to arrive after all, it would
+    /// be the same payment.
+    Unheard,
 }
 
 impl Attempt {
     /// Keeps the attempt before its first request leaves, so that a reload finds it.
-    pub fn keep(id: TopUpId, amount: Cents, organization: OrganizationId) -> Self {
-        let attempt = Self {
-            id,
-            amount,
-            organization,
-        };
+    pub fn keep(self) -> Self {
         // With storage switched off the attempt still lives in memory; only a reload loses it,
         // and the server's history shows it then.
-        if let (Some(storage), Ok(text)) = (storage(), serde_json::to_string(&attempt)) {
+        if let (Some(storage), Ok(text)) = (storage(), serde_json::to_string(&self)) {
             let _ = storage.set_item(KEY, &text);
         }
-        attempt
+        self
     }
 
     /// The attempt that this tab has not yet got an answer for.
@@ -49,6 +55,7 @@ impl Attempt {
     }
 }
 
-fn storage() -> Option<Storage> {
+/// Gone with the tab, and no other tab's.
+pub fn storage() -> Option<Storage> {
     window().session_storage().ok().flatten()
 }

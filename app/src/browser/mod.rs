@@ -4,13 +4,16 @@
 //! direct use of the DOM; decides nothing.
 
 pub mod attempt;
+pub mod place;
 pub mod tokenizer;
 
 use js_sys::{Date, Function, Promise, Reflect};
 use leptos::prelude::{document, request_animation_frame, window};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{HtmlElement, HtmlInputElement};
+use web_sys::{
+    FormData, HtmlElement, HtmlFormElement, HtmlInputElement, RequestCache, RequestInit, Response,
+};
 
 use crate::server_fns::theme::Theme;
 
@@ -38,6 +41,14 @@ pub fn page_theme() -> Theme {
     chosen.map_or(Theme::System, |value| Theme::parse(&value))
 }
 
+/// How the installation that rendered the page is paid.
+#[cfg(not(feature = "ssr"))]
+pub fn page_payments() -> Option<String> {
+    document()
+        .document_element()
+        .and_then(|root| root.get_attribute("data-payments"))
+}
+
 /// Changes the look of the page at once; the cookie for the next one is the server's to set.
 pub fn set_page_theme(theme: Theme) {
     let Some(root) = document().document_element() else {
@@ -47,6 +58,57 @@ pub fn set_page_theme(theme: Theme) {
         Some(value) => root.set_attribute("data-theme", value),
         None => root.remove_attribute("data-theme"),
     };
+}
+
+/// Milliseconds since 1970.
+pub fn now_ms() -> i64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "whole milliseconds, far below 2^53"
+    )]
+    let now = Date::now() as i64;
+    now
+}
+
+/// Whether nobody can see the page: another tab is in front of it.
+pub fn is_hidden() -> bool {
+    document().hidden()
+}
+
+/// The path of the page with its query, as an address to come back to.
+pub fn here() -> String {
+    let location = window().location();
+    let path = location.pathname().unwrap_or_default();
+    path + &location.search().unwrap_or_default()
+}
+
+/// What stands in a form's fields at this moment.
+pub fn form_fields(id: &str) -> Option<FormData> {
+    let form: HtmlFormElement = element(id)?.dyn_into().ok()?;
+    FormData::new_with_form(&form).ok()
+}
+
+/// Whether the site has been replaced since this page was opened. The files of a page have an
+/// address that changes with what is in them, and a site has no files but its own.
+pub async fn site_was_replaced() -> bool {
+    let style = document().query_selector("link[rel=stylesheet]");
+    let Some(address) = style
+        .ok()
+        .flatten()
+        .and_then(|link| link.get_attribute("href"))
+    else {
+        return false;
+    };
+    let request = RequestInit::new();
+    request.set_method("HEAD");
+    request.set_cache(RequestCache::NoStore);
+    let sent = window().fetch_with_str_and_init(&address, &request);
+    // Without an answer nothing is known.
+    JsFuture::from(sent)
+        .await
+        .ok()
+        .and_then(|response| response.dyn_into::<Response>().ok())
+        .is_some_and(|response| response.status() == 404)
 }
 
 pub async fn sleep(milliseconds: i32) {

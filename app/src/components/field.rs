@@ -33,7 +33,7 @@ pub fn PaymentInput(
     after: Option<AnyView>,
 ) -> impl IntoView {
     let id = input_id(field);
-    let message = problems.message(Some(field));
+    let message = problems.message(field);
     let has_hint = hint.is_some();
     let described_by = move || match (message.get().is_some(), has_hint) {
         (true, _) => Some(format!("{id}-problem")),

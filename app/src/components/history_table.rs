@@ -4,8 +4,11 @@ use types::history::{HistoryKind, HistoryRow, HistoryStatus};
 use super::count::count;
 use super::money::{Money, MoneyStyle};
 use super::timestamp::Timestamp;
+use crate::server_fns::top_up::status_page;
 
 /// Billing history as a table; on a phone each row folds into two lines by style alone.
+///
+/// Its roles are spelled out: with such a style some browsers take a table for none.
 #[component]
 pub fn HistoryTable(
     #[prop(into)] rows: Signal<Vec<HistoryRow>>,
@@ -13,17 +16,17 @@ pub fn HistoryTable(
     caption: &'static str,
 ) -> impl IntoView {
     view! {
-        <table class="table history-table">
+        <table class="table history-table" role="table">
             <caption class="visually-hidden">{caption}</caption>
-            <thead>
-                <tr>
-                    <th scope="col">"Date"</th>
-                    <th scope="col">"Description"</th>
-                    <th scope="col" class="numeric">"Amount"</th>
-                    <th scope="col">"Status"</th>
+            <thead role="rowgroup">
+                <tr role="row">
+                    <th scope="col" role="columnheader">"Date"</th>
+                    <th scope="col" role="columnheader">"Description"</th>
+                    <th scope="col" role="columnheader" class="numeric">"Amount"</th>
+                    <th scope="col" role="columnheader">"Status"</th>
                 </tr>
             </thead>
-            <tbody>
+            <tbody role="rowgroup">
                 // A row that settles keeps its id and must still be drawn anew.
                 <For
                     each=move || rows.get()
@@ -48,16 +51,15 @@ fn Row(row: HistoryRow) -> impl IntoView {
         (true, false) => "numeric amount amount-in",
         (true, true) | (false, _) => "numeric amount",
     };
-    let detail = detail(&row);
     view! {
-        <tr class:row-void=!is_posted>
-            <td class="history-date"><Timestamp at=row.at/></td>
-            <td class="history-description">
+        <tr id=row_id(&row) class:row-void=!is_posted role="row" tabindex="-1">
+            <td class="history-date" role="cell"><Timestamp at=row.at/></td>
+            <td class="history-description" role="cell">
                 <span>{row.description()}</span>
-                {detail.map(|detail| view! { <span class="row-detail">{detail}</span> })}
+                <Detail row=row.clone()/>
             </td>
-            <td class=amount_class><Money amount=row.amount style/></td>
-            <td class="history-status">
+            <td class=amount_class role="cell"><Money amount=row.amount style/></td>
+            <td class="history-status" role="cell">
                 <span class=pill_class(&row)>{row.status_label()}</span>
             </td>
         </tr>
@@ -65,7 +67,41 @@ fn Row(row: HistoryRow) -> impl IntoView {
     .into_any()
 }
 
-/// The quiet second line: why it failed, with which card it was paid, how much was used.
+/// The id of a row in the page, where the focus goes when it was asked for.
+pub fn row_id(row: &HistoryRow) -> String {
+    format!("history-{}", row.id)
+}
+
+/// The quiet second line.
+#[component]
+fn Detail(row: HistoryRow) -> impl IntoView {
+    let words = detail(&row);
+    if words.is_none() && row.booked_later.is_none() {
+        return ().into_any();
+    }
+    let waits = row.status == HistoryStatus::RequiresAction;
+    let confirm = waits
+        .then(|| row.id.parse().ok().map(status_page))
+        .flatten();
+    let booked = row.booked_later.map(|at| {
+        let before = if words.is_some() {
+            ", booked "
+        } else {
+            "Booked "
+        };
+        view! { {before} <Timestamp at/> }
+    });
+    view! {
+        <span class="row-detail">
+            {words}
+            {booked}
+            {confirm.map(|page| view! { " " <a href=page rel="external">"Confirm"</a> })}
+        </span>
+    }
+    .into_any()
+}
+
+/// In words: why it failed, with which card it was paid, how much was used.
 fn detail(row: &HistoryRow) -> Option<String> {
     match (&row.status, &row.kind) {
         (HistoryStatus::Failed { reason }, _) => Some(reason.message().to_owned()),

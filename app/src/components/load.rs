@@ -1,9 +1,11 @@
 use leptos::either::Either;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::icon::{Glyph, Icon};
+use super::problem::{explained, sign_in_path};
 use crate::error::AppError;
 
 /// A page's way in: a skeleton while it loads, one presentation of errors, its content.
@@ -45,47 +47,71 @@ pub fn Failure(error: AppError, #[prop(into)] retry: Callback<()>) -> impl IntoV
     if error == AppError::SignedOut {
         return view! { <SignedOut/> }.into_any();
     }
-    let title = match error {
-        AppError::NotAllowed { .. } => "You may not see this",
-        AppError::NotFound { .. } => "Nothing is here",
-        AppError::Throttled { .. } => "Too many requests",
-        AppError::SignedOut
-        | AppError::Conflict { .. }
-        | AppError::Invalid { .. }
-        | AppError::Unknown { .. }
-        | AppError::Broken { .. } => "This page could not be loaded",
-    };
+    let shown = RwSignal::new(error);
+    Effect::new(move || {
+        if shown.get_untracked() == AppError::Unreadable {
+            spawn_local(async move {
+                shown.try_set(explained(AppError::Unreadable).await);
+            });
+        }
+    });
     view! {
         <section class="failure" role="alert">
             <Icon glyph=Glyph::Alert/>
-            <h2>{title}</h2>
-            <p>{error.to_string()}</p>
+            <h2>{move || shown.with(title)}</h2>
+            <p>{move || shown.with(AppError::to_string)}</p>
             // Without script the link reloads the page; with it only what failed is asked again.
             <a
                 class="button"
                 href=""
                 rel="external"
                 on:click=move |event| {
-                    event.prevent_default();
-                    retry.run(());
+                    if !shown.with_untracked(is_outdated) {
+                        event.prevent_default();
+                        retry.run(());
+                    }
                 }
             >
-                "Try again"
+                {move || if shown.with(is_outdated) { "Reload" } else { "Try again" }}
             </a>
         </section>
     }
     .into_any()
 }
 
+fn is_outdated(error: &AppError) -> bool {
+    *error == AppError::Outdated
+}
+
+const fn title(error: &AppError) -> &'static str {
+    match error {
+        AppError::NotAllowed { .. } => "You may not see this",
+        AppError::NotFound { .. } => "Nothing is here",
+        AppError::Throttled { .. } => "Too many requests",
+        AppError::Outdated => "This page is out of date",
+        AppError::SignedOut
+        | AppError::Conflict { .. }
+        | AppError::Invalid { .. }
+        | AppError::Unknown { .. }
+        | AppError::Broken { .. }
+        | AppError::Unreadable => "This page could not be loaded",
+    }
+}
+
 /// The session ended while the page was open: sign in and come back to it.
 #[component]
 fn SignedOut() -> impl IntoView {
     let location = leptos_router::hooks::use_location();
-    let here = location.pathname.get_untracked();
-    let sign_in = format!(
-        "/login?next={}",
-        leptos_router::location::Url::escape(&here)
+    let (path, query) = (
+        location.pathname.get_untracked(),
+        location.search.get_untracked(),
     );
+    let here = if query.is_empty() {
+        path
+    } else {
+        format!("{path}?{query}")
+    };
+    let sign_in = sign_in_path(&here);
     #[cfg(feature = "ssr")]
     crate::ssr::go(&sign_in);
     let target = sign_in.clone();

@@ -12,7 +12,7 @@ pub enum MoneyStyle {
     RoundedDown,
 }
 
-/// An amount: short to the eye, exact on hover, to scripts and to the clipboard's reader.
+/// An amount: short to the eye, exact on hover and in `value`, for scripts.
 ///
 /// A minus is also said in words: most screen readers pass over the hyphen.
 #[component]
@@ -30,7 +30,7 @@ pub fn Money(
         None => (false, short),
     };
     view! {
-        <data class="money" value=amount.exact() title=amount.exact_label() data-exact=amount.exact()>
+        <data class="money" value=amount.exact() title=amount.exact_label()>
             {minus.then(|| view! {
                 <span class="visually-hidden">"minus "</span>
                 <span aria-hidden="true">"-"</span>

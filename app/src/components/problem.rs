@@ -1,6 +1,7 @@
 use leptos::prelude::*;
 use types::payment::PaymentField;
 
+use super::notice::{Notice, NoticeKind};
 use crate::browser;
 use crate::error::AppError;
 
@@ -10,6 +11,18 @@ pub struct Problem {
     /// `None`: it concerns the whole form and stands above its button.
     pub field: Option<PaymentField>,
     pub message: String,
+    pub way_on: WayOn,
+}
+
+/// How a person goes on from a problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WayOn {
+    /// By mending what they typed, or by trying again.
+    Here,
+    /// By signing in again, which leads back to this page.
+    SignIn,
+    /// By loading the page anew.
+    Reload,
 }
 
 impl Problem {
@@ -17,6 +30,7 @@ impl Problem {
         Self {
             field: Some(field),
             message: message.into(),
+            way_on: WayOn::Here,
         }
     }
 
@@ -24,16 +38,39 @@ impl Problem {
         Self {
             field: None,
             message: message.into(),
+            way_on: WayOn::Here,
         }
     }
 }
 
 impl From<&AppError> for Problem {
     fn from(error: &AppError) -> Self {
+        let way_on = match error {
+            AppError::SignedOut => WayOn::SignIn,
+            AppError::Outdated => WayOn::Reload,
+            AppError::NotAllowed { .. }
+            | AppError::NotFound { .. }
+            | AppError::Conflict { .. }
+            | AppError::Invalid { .. }
+            | AppError::Throttled { .. }
+            | AppError::Unknown { .. }
+            | AppError::Broken { .. }
+            | AppError::Unreadable => WayOn::Here,
+        };
         Self {
             field: error.payment_field(),
             message: error.to_string(),
+            way_on,
         }
+    }
+}
+
+/// Finds out why an answer could not be read, as far as a browser can.
+pub async fn explained(error: AppError) -> AppError {
+    if error == AppError::Unreadable && browser::site_was_replaced().await {
+        AppError::Outdated
+    } else {
+        error
     }
 }
 
@@ -69,16 +106,49 @@ impl Problems {
         }
     }
 
-    /// The message for one place, `None` for the place above the button.
-    pub fn message(self, field: Option<PaymentField>) -> Signal<Option<String>> {
-        Signal::derive(move || {
-            self.0.with(|all| {
-                all.iter()
-                    .find(|problem| problem.field == field)
-                    .map(|found| found.message.clone())
-            })
+    /// The message at an input.
+    pub fn message(self, field: PaymentField) -> Signal<Option<String>> {
+        Signal::derive(move || self.find(Some(field)).map(|problem| problem.message))
+    }
+
+    fn find(self, field: Option<PaymentField>) -> Option<Problem> {
+        self.0
+            .with(|all| all.iter().find(|problem| problem.field == field).cloned())
+    }
+}
+
+/// What concerns a whole form, above its button, with the way on.
+#[component]
+pub fn GeneralProblem(problems: Problems) -> impl IntoView {
+    move || {
+        problems.find(None).map(|problem| {
+            view! {
+                <Notice kind=NoticeKind::Bad id=GENERAL_ID>
+                    {problem.message}
+                    {match problem.way_on {
+                        WayOn::Here => ().into_any(),
+                        WayOn::SignIn => view! {
+                            " "
+                            <a href=sign_in_path(&browser::here()) rel="external">"Sign in"</a>
+                        }
+                        .into_any(),
+                        WayOn::Reload => view! { " " <ReloadLink/> }.into_any(),
+                    }}
+                </Notice>
+            }
         })
     }
+}
+
+/// Loads the page anew, by the browser itself.
+#[component]
+pub fn ReloadLink() -> impl IntoView {
+    view! { <a href="" rel="external">"Reload"</a> }.into_any()
+}
+
+/// The sign-in that leads back to a page of ours.
+pub fn sign_in_path(back: &str) -> String {
+    format!("/login?next={}", leptos_router::location::Url::escape(back))
 }
 
 /// The id of the message that stands above a form's button.

@@ -3,11 +3,11 @@ use types::time::{Timestamp as Instant, us_date_time};
 
 use crate::browser;
 
-/// An instant: UTC in the server's page, the browser's locale and zone once it has taken over.
-/// The exact UTC time is on hover and in `datetime`.
+/// An instant: UTC in the server's page, which says so, and the browser's locale and zone once it
+/// has taken over. The exact UTC time is on hover and in `datetime`.
 #[component]
 pub fn Timestamp(at: Instant) -> impl IntoView {
-    let text = RwSignal::new(us_date_time(at));
+    let text = RwSignal::new(format!("{} UTC", us_date_time(at)));
     Effect::new(move || {
         if let Some(local) = browser::local_date_time(at.timestamp_millis()) {
             text.set(local);

@@ -1,21 +1,26 @@
 use leptos::prelude::*;
 use leptos_meta::MetaTags;
 
+use super::payments_mode::PaymentsMode;
 use crate::App;
 use crate::server_fns::theme::Theme;
 
 /// The HTML document around the app. The theme is in it from the first byte: no flash.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     let styles = format!("/{}/{}.css", options.site_pkg_dir, options.output_name);
+    let theme = Theme::of_request();
     view! {
         <!DOCTYPE html>
-        <html lang="en" data-theme=Theme::of_request().attribute()>
+        <html
+            lang="en"
+            data-theme=theme.attribute()
+            data-payments=PaymentsMode::of_site().as_str()
+        >
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover"/>
                 <meta name="color-scheme" content="dark light"/>
-                <meta name="theme-color" content="#0b0d0c" media="(prefers-color-scheme: dark)"/>
-                <meta name="theme-color" content="#f6f8f7" media="(prefers-color-scheme: light)"/>
+                {theme_colours(theme)}
                 <meta name="description" content="Prepaid credit for AI inference: balance, cards and history."/>
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
                 <link rel="alternate icon" href="/favicon.ico" sizes="32x32"/>
@@ -29,6 +34,25 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <App/>
             </body>
         </html>
+    }
+}
+
+/// A theme that was chosen colours the browser's bars, too, whatever the system prefers.
+fn theme_colours(theme: Theme) -> impl IntoView {
+    let colour = |content, media: Option<&'static str>| {
+        leptos::html::meta()
+            .name("theme-color")
+            .content(content)
+            .attr("media", media)
+    };
+    let (dark, light) = ("#0b0d0c", "#f6f8f7");
+    match theme {
+        Theme::System => vec![
+            colour(dark, Some("(prefers-color-scheme: dark)")),
+            colour(light, Some("(prefers-color-scheme: light)")),
+        ],
+        Theme::Dark => vec![colour(dark, None)],
+        Theme::Light => vec![colour(light, None)],
     }
 }
 

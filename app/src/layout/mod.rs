@@ -3,5 +3,6 @@
 pub mod document;
 pub mod frame;
 mod page_change;
+pub mod payments_mode;
 mod sidebar;
 mod theme_switch;

@@ -1,12 +1,13 @@
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 use leptos_router::components::A;
-use types::tenancy::Viewer;
+use types::tenancy::{OrganizationView, Viewer};
 
+use super::payments_mode::PaymentsMode;
 use super::theme_switch::ThemeSwitch;
 use crate::browser;
 use crate::components::icon::{Glyph, Icon, Mark};
-use crate::server_fns::session::SignOut;
+use crate::server_fns::session::{SignOut, SwitchOrganization, organizations};
 
 /// The sidebar's id: on small screens buttons open it as a popover, which needs no script.
 const SIDEBAR: &str = "sidebar";
@@ -35,19 +36,66 @@ const BILLING: Place = Place {
 pub fn Sidebar(viewer: Viewer) -> impl IntoView {
     view! {
         <aside id=SIDEBAR class="sidebar" popover="auto" aria-label="Workspace">
-            <Brand/>
-            <p class="organization" title=viewer.organization_name.clone()>
-                <span class="organization-initial" aria-hidden="true">
-                    {initial(&viewer.organization_name)}
-                </span>
-                <span class="organization-name">{viewer.organization_name.clone()}</span>
-            </p>
+            <div class="brand-row"><Brand/></div>
+            <Organization viewer=viewer.clone()/>
             <nav class="places" aria-label="Main">
                 <PlaceGroup title="Build" places=vec![MODELS]/>
                 <PlaceGroup title="Manage" places=vec![BILLING]/>
             </nav>
             <Person viewer/>
         </aside>
+    }
+    .into_any()
+}
+
+/// Whose pages these are, and the way to the person's other organizations, if they have any.
+#[component]
+fn Organization(viewer: Viewer) -> impl IntoView {
+    let (id, name) = (
+        viewer.organization,
+        StoredValue::new(viewer.organization_name),
+    );
+    let all = Resource::new_blocking(|| (), |()| organizations());
+    view! {
+        <Suspense fallback=move || view! { <Switcher name=name.get_value() others=Vec::new()/> }>
+            {move || Suspend::new(async move {
+                // Whose pages these are is known without it.
+                let mut others = all.await.unwrap_or_default();
+                others.retain(|organization| organization.id != id);
+                view! { <Switcher name=name.get_value() others/> }
+            })}
+        </Suspense>
+    }
+    .into_any()
+}
+
+#[component]
+fn Switcher(name: String, others: Vec<OrganizationView>) -> impl IntoView {
+    let words = view! {
+        <span class="organization-initial" aria-hidden="true">{initial(&name)}</span>
+        <span class="organization-name">{name.clone()}</span>
+    };
+    if others.is_empty() {
+        return view! { <p class="organization" title=name>{words}</p> }.into_any();
+    }
+    let choices = others.into_iter().map(|organization| {
+        view! {
+            <button type="submit" name="id" value=organization.id.to_string()>
+                {organization.name}
+            </button>
+        }
+    });
+    view! {
+        <details class="menu organization-menu">
+            <summary class="organization" title=name aria-description="Change organization">
+                {words}
+                <Icon glyph=Glyph::More/>
+            </summary>
+            // A plain post: the page that follows starts with nothing of this one in memory.
+            <form class="menu-items" method="post" action=SwitchOrganization::url()>
+                {choices.collect_view()}
+            </form>
+        </details>
     }
     .into_any()
 }
@@ -95,6 +143,18 @@ fn Brand() -> impl IntoView {
             <Mark/>
             <span>"ZeroGPU"</span>
         </a>
+        {(PaymentsMode::of_site() == PaymentsMode::Test).then(|| view! { <TestMode/> })}
+    }
+    .into_any()
+}
+
+/// Nobody shall take play money for their own.
+#[component]
+fn TestMode() -> impl IntoView {
+    view! {
+        <span class="pill pill-waiting test-mode" title="Payments are made with test cards. No money moves.">
+            "Test mode"
+        </span>
     }
     .into_any()
 }

@@ -9,6 +9,7 @@ pub fn NotFound() -> impl IntoView {
     #[cfg(feature = "ssr")]
     let _ = crate::ssr::respond::<()>(Err(crate::error::AppError::NotFound {
         message: "no such page".to_owned(),
+        field: None,
     }));
     view! {
         <Title text="Page not found"/>

@@ -20,7 +20,8 @@ pub const BALANCE_DAYS: u32 = 30;
 #[cfg(feature = "ssr")]
 const RECENT_ROWS: u32 = 5;
 
-/// All that the Billing page shows, as of one answer.
+/// All that the Billing page shows. Each part is read by itself: usage that comes in meanwhile may be
+/// in one and not yet in another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BillingPage {
     pub organization: OrganizationId,

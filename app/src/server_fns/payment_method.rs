@@ -59,6 +59,7 @@ fn to_billing(result: Result<(), AppError>) -> Result<(), AppError> {
     let form = ssr::Form {
         name: PAYMENT_METHOD_FORM,
         back: "/billing",
+        unsure: "/billing",
         typed: &[],
     };
     form.answer(result, |()| "/billing".to_owned())

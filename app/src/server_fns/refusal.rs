@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 /// A form that was posted without script and refused: what to show at it again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    pub form: String,
+    /// Empty when there is nothing to say but what was typed.
     pub message: String,
     /// The input that the message belongs to.
     pub field: Option<String>,
@@ -21,8 +21,8 @@ impl Refusal {
     }
 }
 
-/// The refusal of a form's last post, if this page was reached by one. The browser has none of
-/// its own: with script nothing is posted by the browser itself.
+/// The refusal of a form's last post, if this page was reached by one. It comes with the server's
+/// page: a page that the browser itself draws was not reached by a post.
 #[must_use]
 pub fn take_refusal(form: &'static str) -> Option<Refusal> {
     #[cfg(feature = "ssr")]

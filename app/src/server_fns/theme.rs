@@ -72,6 +72,7 @@ pub async fn set_theme(theme: Theme) -> Result<(), AppError> {
     ssr::Form {
         name: "theme",
         back: &back,
+        unsure: &back,
         typed: &[],
     }
     .answer(Ok(()), |()| back.clone())

@@ -2,7 +2,7 @@ use leptos::prelude::*;
 use types::ids::TopUpId;
 use types::top_up::TopUpView;
 #[cfg(feature = "ssr")]
-use types::{money::Cents, top_up::PayWith};
+use types::{money::Cents, payment::PaymentField, top_up::PayWith};
 
 use crate::error::AppError;
 #[cfg(feature = "ssr")]
@@ -10,6 +10,18 @@ use crate::ssr;
 
 /// The form that adds credit without script, where a refusal is kept for it.
 pub const TOP_UP_FORM: &str = "top_up";
+
+/// The page with the form that adds credit without script, under the id that it will send.
+#[must_use]
+pub fn form_page(id: TopUpId) -> String {
+    format!("/billing?add={id}")
+}
+
+/// The page that says how a top-up stands.
+#[must_use]
+pub fn status_page(id: TopUpId) -> String {
+    format!("/billing?top_up={id}")
+}
 
 /// Adds credit: `amount` as typed, and either a saved `method` or the gateway's `token` for a new
 /// card. The same `id` again is the same top-up and is charged once.
@@ -28,34 +40,44 @@ pub async fn start_top_up(
     } else {
         amount
     };
+    // Whatever comes of it, the form keeps its id: sent again, it is the same payment.
+    let (back, unsure) = match id.parse() {
+        Ok(id) => (form_page(id), status_page(id)),
+        Err(_) => ("/billing?add=1".to_owned(), "/billing".to_owned()),
+    };
     let form = ssr::Form {
         name: TOP_UP_FORM,
-        back: "/billing?add=1",
+        back: &back,
+        unsure: &unsure,
         typed: &[("amount", &amount), ("method", &method)],
     };
     let result = start(&id, &amount, &method, token).await;
-    form.answer(result, |top_up| format!("/billing?top_up={}", top_up.id))
+    form.answer(result, |top_up| status_page(top_up.id))
 }
 
 #[cfg(feature = "ssr")]
 async fn start(id: &str, amount: &str, method: &str, token: String) -> Result<TopUpView, AppError> {
     let (billing, viewer) = (ssr::billing()?, ssr::viewer()?);
-    let refuse = |field: &str, message: String| AppError::Invalid {
+    let refuse = |field: Option<PaymentField>, message: String| AppError::Invalid {
         message,
-        field: Some(field.to_owned()),
+        field: field.map(|field| field.as_str().to_owned()),
     };
     let id = id
         .parse()
-        .map_err(|_| refuse("id", "The form is out of date. Reload the page.".to_owned()))?;
+        .map_err(|_| refuse(None, "The form is out of date. Reload the page.".to_owned()))?;
     let amount: Cents = amount
         .parse()
         .map_err(|error: types::money::ParseCentsError| {
-            refuse("amount", crate::error::sentence(&error.to_string()))
+            let message = crate::error::sentence(&error.to_string());
+            refuse(Some(PaymentField::Amount), message)
         })?;
     let pay_with = match (method.parse(), token.is_empty()) {
         (_, false) => PayWith::NewCard(token),
         (Ok(method), true) => PayWith::Saved(method),
-        (Err(_), true) => return Err(refuse("method", "Choose a card to pay with.".to_owned())),
+        (Err(_), true) => {
+            let message = "Choose a card to pay with.".to_owned();
+            return Err(refuse(Some(PaymentField::PaymentMethod), message));
+        }
     };
     Ok(billing
         .top_ups()
@@ -80,4 +102,23 @@ pub async fn top_up_status(id: TopUpId) -> Result<Option<TopUpView>, AppError> {
 async fn find(id: TopUpId) -> Result<Option<TopUpView>, AppError> {
     let viewer = ssr::viewer()?;
     Ok(ssr::billing()?.top_ups().find(&viewer, id).await?)
+}
+
+/// Gives a top-up up that waits for its person at the bank, and says how it stands then.
+#[server(name = CancelTopUp, prefix = "/api", endpoint = "cancel_top_up")]
+pub async fn cancel_top_up(id: TopUpId) -> Result<Option<TopUpView>, AppError> {
+    let page = status_page(id);
+    let form = ssr::Form {
+        name: TOP_UP_FORM,
+        back: &page,
+        unsure: &page,
+        typed: &[],
+    };
+    form.answer(cancel(id).await, |_| page.clone())
+}
+
+#[cfg(feature = "ssr")]
+async fn cancel(id: TopUpId) -> Result<Option<TopUpView>, AppError> {
+    let viewer = ssr::viewer()?;
+    Ok(ssr::billing()?.top_ups().cancel(&viewer, id).await?)
 }

@@ -19,6 +19,15 @@ pub const fn session_cookie_name(secure_cookies: bool) -> &'static str {
     }
 }
 
+/// A name that browsers accept from this host alone, where they can.
+pub(super) fn host_name(name: &str) -> String {
+    if site_options().secure_cookies {
+        format!("__Host-{name}")
+    } else {
+        name.to_owned()
+    }
+}
+
 /// The session's token, if the request carries one.
 #[must_use]
 pub fn session_token(headers: &HeaderMap, secure_cookies: bool) -> Option<String> {

@@ -1,18 +1,26 @@
 //! Forms that work without script: a post is answered with 303 to a page, and what was refused
-//! travels to that page in a short-lived cookie, so that nothing typed is lost and no address
-//! can carry a message that we did not write.
+//! travels to that page in a short-lived cookie of the form's own, so that nothing typed is lost
+//! and no address can carry a message that we did not write.
+//!
+//! | the answer | leads to | with |
+//! | --- | --- | --- |
+//! | it was done | `then` | |
+//! | refused: nothing was done | the form again | message and what was typed |
+//! | not definite | the page that says what became of it | the same, in case it was not done |
+//! | signed out | the sign-in, and from there to the form | what was typed |
 
 use http::header::ACCEPT;
 use http::request::Parts;
 use leptos::prelude::use_context;
+use leptos_router::location::Url;
 
 use super::{cookies, go, respond};
 use crate::error::AppError;
 use crate::server_fns::refusal::Refusal;
+use crate::server_fns::session::SIGN_IN_FORM;
 
-const COOKIE_NAME: &str = "refused";
-/// Long enough for a slow redirect, short enough that a later visit starts clean.
-const COOKIE_ATTRIBUTES: &str = "HttpOnly; Max-Age=60";
+/// Long enough to sign in again, short enough that a later visit starts clean.
+const COOKIE_ATTRIBUTES: &str = "HttpOnly; Max-Age=300";
 /// Browsers keep at most 4,096 bytes a cookie; what is longer than this was not typed by hand.
 const LONGEST_VALUE: usize = 512;
 
@@ -22,12 +30,14 @@ pub struct Form<'a> {
     pub name: &'a str,
     /// The page that shows the form again.
     pub back: &'a str,
+    /// The page that says what became of it, where that is not known at once.
+    pub unsure: &'a str,
     /// What was typed, to be shown again. Never a secret.
     pub typed: &'a [(&'a str, &'a str)],
 }
 
 impl Form<'_> {
-    /// Answers the post: with script the result itself; without, 303 to `then` or back to the form.
+    /// Answers the post: with script the result itself; without, 303 to where it goes on.
     pub fn answer<T>(
         self,
         result: Result<T, AppError>,
@@ -38,50 +48,85 @@ impl Form<'_> {
         }
         match &result {
             Ok(value) => go(&then(value)),
-            Err(AppError::SignedOut) => go("/login"),
+            Err(AppError::SignedOut) => {
+                self.keep(&Refusal::default());
+                refuse_sign_in(&AppError::SignedOut.to_string());
+                go(&format!("/login?next={}", Url::escape(self.back)));
+            }
             Err(error) => {
-                cookies::write(COOKIE_NAME, &self.refusal(error), COOKIE_ATTRIBUTES);
-                go(self.back);
+                self.keep(&Refusal {
+                    message: error.to_string(),
+                    field: error.field().map(str::to_owned),
+                    typed: Vec::new(),
+                });
+                go(if error.is_refusal() {
+                    self.back
+                } else {
+                    self.unsure
+                });
             }
         }
         result
     }
 
-    fn refusal(&self, error: &AppError) -> String {
-        let mut pairs = form_urlencoded::Serializer::new(String::new());
-        pairs
-            .append_pair("form", self.name)
-            .append_pair("message", &error.to_string());
-        if let AppError::Invalid {
-            field: Some(field), ..
-        } = error
-        {
-            pairs.append_pair("field", field);
-        }
-        for (name, value) in self.typed {
-            if value.len() <= LONGEST_VALUE {
-                pairs.append_pair(&format!("typed.{name}"), value);
-            }
-        }
-        pairs.finish()
+    /// Keeps a refusal for the next page, with what was typed.
+    fn keep(&self, refusal: &Refusal) {
+        let typed = self
+            .typed
+            .iter()
+            .filter(|(_, value)| value.len() <= LONGEST_VALUE)
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let refusal = Refusal {
+            typed: typed.collect(),
+            ..refusal.clone()
+        };
+        write(self.name, &refusal);
     }
+}
+
+/// Says at the sign-in why the person is there.
+fn refuse_sign_in(message: &str) {
+    let refusal = Refusal {
+        message: message.to_owned(),
+        ..Refusal::default()
+    };
+    write(SIGN_IN_FORM, &refusal);
 }
 
 /// What the last post of the form was refused for, once.
 pub fn take_refusal(form: &str) -> Option<Refusal> {
-    let cookie = cookies::read(COOKIE_NAME)?;
-    let refusal = read_refusal(&cookie);
-    (refusal.form == form).then(|| {
-        cookies::forget(COOKIE_NAME);
-        refusal
-    })
+    let name = cookie_name(form);
+    let cookie = cookies::read(&name)?;
+    cookies::forget(&name);
+    Some(decode(&cookie))
 }
 
-fn read_refusal(cookie: &str) -> Refusal {
+fn write(form: &str, refusal: &Refusal) {
+    cookies::write(&cookie_name(form), &encode(refusal), COOKIE_ATTRIBUTES);
+}
+
+/// Bound to this host like the session: a neighbour under the same domain must not put words into
+/// our forms.
+fn cookie_name(form: &str) -> String {
+    cookies::host_name(&format!("refused-{form}"))
+}
+
+fn encode(refusal: &Refusal) -> String {
+    let mut pairs = form_urlencoded::Serializer::new(String::new());
+    pairs.append_pair("message", &refusal.message);
+    if let Some(field) = &refusal.field {
+        pairs.append_pair("field", field);
+    }
+    for (name, value) in &refusal.typed {
+        pairs.append_pair(&format!("typed.{name}"), value);
+    }
+    pairs.finish()
+}
+
+fn decode(cookie: &str) -> Refusal {
     let mut refusal = Refusal::default();
     for (name, value) in form_urlencoded::parse(cookie.as_bytes()) {
         match (&*name, name.strip_prefix("typed.")) {
-            ("form", _) => refusal.form = value.into_owned(),
             ("message", _) => refusal.message = value.into_owned(),
             ("field", _) => refusal.field = Some(value.into_owned()),
             (_, Some(field)) => refusal.typed.push((field.to_owned(), value.into_owned())),
@@ -109,24 +154,17 @@ mod tests {
 
     #[test]
     fn a_refusal_survives_its_cookie() {
-        let form = Form {
-            name: "sign_in",
-            back: "/login",
-            typed: &[("email", "a;b@c.d & e")],
-        };
-        let error = AppError::Invalid {
+        let refusal = Refusal {
             message: "No; “really”.".into(),
             field: Some("email".into()),
+            typed: vec![("email".into(), "a;b@c.d & e".into())],
         };
-        let cookie = form.refusal(&error);
+        let cookie = encode(&refusal);
         assert!(
             cookie
                 .bytes()
                 .all(|byte| byte.is_ascii_graphic() && byte != b';')
         );
-        let read = read_refusal(&cookie);
-        assert_eq!(read.message, "No; “really”.");
-        assert_eq!(read.field.as_deref(), Some("email"));
-        assert_eq!(read.typed("email"), Some("a;b@c.d & e"));
+        assert_eq!(decode(&cookie), refusal);
     }
 }

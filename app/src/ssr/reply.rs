@@ -27,6 +27,14 @@ pub fn respond<T>(result: Result<T, AppError>) -> Result<T, AppError> {
     result
 }
 
+/// The page stands although a part of it has no answer: whoever looks at the status alone, a proxy
+/// with error pages of its own among them, must not take the page away.
+pub fn keep_page() {
+    if let Some(response) = use_context::<ResponseOptions>() {
+        response.set_status(StatusCode::OK);
+    }
+}
+
 /// Sends the browser to a page of ours: 303 to one that posted a form or asked for a page,
 /// a client-side navigation to our script.
 pub fn go(path: &str) {

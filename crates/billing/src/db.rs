@@ -4,13 +4,14 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::migrate::Migrator;
 use sqlx::{Any, AnyPool, Executor, Row, Transaction};
 use types::time::Timestamp;
 
 use crate::StoreError;
+
+pub(crate) use ledger::sql::micros;
 
 static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
@@ -20,7 +21,14 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 /// Readers of SQLite; its one writer has a connection of its own.
 const SQLITE_READERS: u32 = 8;
 /// How long a caller waits for a connection before it is told that the database is busy.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What durability and locking rest on must not depend on how the server or the role is set up;
+/// and a process that hangs lets go of its locks.
+pub(crate) const POSTGRES_SESSION: &str = "set synchronous_commit = on;
+    set default_transaction_isolation = 'read committed';
+    set lock_timeout = '8s';
+    set idle_in_transaction_session_timeout = '20s'";
 
 /// Why an instance cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +46,7 @@ pub enum OpenError {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Engine {
+pub(crate) enum Engine {
     Sqlite,
     Postgres,
 }
@@ -72,16 +80,7 @@ impl Db {
                 .acquire_timeout(ACQUIRE_TIMEOUT)
                 .after_connect(|connection, _| {
                     Box::pin(async move {
-                        // What durability and locking rest on must not depend on how the server
-                        // or the role is set up; and a process that hangs lets go of its locks.
-                        connection
-                            .execute(
-                                "set synchronous_commit = on;
-                                 set default_transaction_isolation = 'read committed';
-                                 set lock_timeout = '8s';
-                                 set idle_in_transaction_session_timeout = '20s'",
-                            )
-                            .await?;
+                        connection.execute(POSTGRES_SESSION).await?;
                         Ok(())
                     })
                 })
@@ -96,6 +95,10 @@ impl Db {
         } else {
             Err(OpenError::Url)
         }
+    }
+
+    pub(crate) const fn engine(&self) -> Engine {
+        self.engine
     }
 
     const fn migrator(&self) -> &'static Migrator {
@@ -177,13 +180,10 @@ fn sqlite_pool(connections: u32) -> AnyPoolOptions {
         })
 }
 
-/// Microseconds since 1970, as times are stored.
-pub(crate) fn micros(at: Timestamp) -> i64 {
-    at.timestamp_micros()
-}
+// How values are kept in rows is the ledger's to say; here its errors become the domain's.
 
 pub(crate) fn time(row: &AnyRow, column: &str) -> Result<Timestamp, StoreError> {
-    time_from(row.try_get(column)?)
+    Ok(ledger::sql::time(row, column)?)
 }
 
 pub(crate) fn optional_time(row: &AnyRow, column: &str) -> Result<Option<Timestamp>, StoreError> {
@@ -193,14 +193,11 @@ pub(crate) fn optional_time(row: &AnyRow, column: &str) -> Result<Option<Timesta
 }
 
 pub(crate) fn time_from(micros: i64) -> Result<Timestamp, StoreError> {
-    DateTime::<Utc>::from_timestamp_micros(micros)
-        .ok_or_else(|| StoreError::Inconsistent(format!("{micros} is not a time")))
+    Ok(ledger::sql::time_from(micros)?)
 }
 
 pub(crate) fn id<T: FromStr>(row: &AnyRow, column: &str) -> Result<T, StoreError> {
-    let text: String = row.try_get(column)?;
-    text.parse()
-        .map_err(|_| StoreError::Inconsistent(format!("{column} `{text}` is not an id")))
+    Ok(ledger::sql::id(row, column)?)
 }
 
 pub(crate) fn optional_id<T: FromStr>(row: &AnyRow, column: &str) -> Result<Option<T>, StoreError> {
@@ -212,19 +209,5 @@ pub(crate) fn optional_id<T: FromStr>(row: &AnyRow, column: &str) -> Result<Opti
 
 /// Exactly one row must have changed.
 pub(crate) fn expect_one(rows: u64, what: &str) -> Result<(), StoreError> {
-    if rows == 1 {
-        Ok(())
-    } else {
-        Err(StoreError::Inconsistent(format!(
-            "{what} changed {rows} rows, not one"
-        )))
-    }
-}
-
-/// `$first, …`: `count` placeholders for a list.
-pub(crate) fn placeholders(first: usize, count: usize) -> String {
-    (first..first + count)
-        .map(|index| format!("${index}"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    Ok(ledger::sql::expect_one(rows, what)?)
 }

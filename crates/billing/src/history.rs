@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 use types::history::{HistoryCursor, HistoryKind, HistoryPage, HistoryRow, HistoryStatus};
@@ -22,6 +22,8 @@ use crate::{Core, Problem, ProblemKind, StoreError};
 
 /// The most rows on a page.
 const MOST_ROWS: u32 = 100;
+/// Whoever waited longer for their bank knows two times: the click and the answer.
+const NOTICEABLE: TimeDelta = TimeDelta::seconds(60);
 
 /// Why there is no page.
 #[derive(Debug, thiserror::Error)]
@@ -197,8 +199,10 @@ async fn top_ups_in(
                 coalesce(payments.card_expiry_year, payment_methods.expiry_year) as expiry_year,
                 coalesce(payments.card_country, payment_methods.country) as country
          from top_ups
-         join payments on payments.top_up_id = top_ups.id
-         left join payment_methods on payment_methods.id = top_ups.payment_method_id
+         join payments on payments.organization_id = top_ups.organization_id
+             and payments.top_up_id = top_ups.id
+         left join payment_methods on payment_methods.organization_id = top_ups.organization_id
+             and payment_methods.id = top_ups.payment_method_id
          left join batches on batches.source = 'topup:' || top_ups.id
              and batches.organization_id = top_ups.organization_id
          left join batches as previous
@@ -229,16 +233,16 @@ fn top_up(row: &AnyRow) -> Result<Placed, StoreError> {
     let created_at = time(row, "created_at")?;
     let asked = Cents::new(row.try_get("amount_cents")?).dollars();
     // What posted is told by the ledger alone.
-    let (at, amount) = if status == HistoryStatus::Posted {
+    let (booked_later, amount) = if status == HistoryStatus::Posted {
         let booked = optional_time(row, "booked_at")?.ok_or_else(|| {
             StoreError::Inconsistent("a succeeded top-up that the ledger does not have".to_owned())
         })?;
         (
-            booked,
+            Some(booked).filter(|booked| *booked - created_at >= NOTICEABLE),
             Money::from_nanos(row.try_get("amount_nano")?).dollars(),
         )
     } else {
-        (created_at, asked)
+        (None, asked)
     };
     let id: TopUpId = id(row, "id")?;
     let kind = HistoryKind::Credit { card: card(row)? };
@@ -251,7 +255,8 @@ fn top_up(row: &AnyRow) -> Result<Placed, StoreError> {
         },
         row: HistoryRow {
             id: id.to_string(),
-            at,
+            at: created_at,
+            booked_later,
             kind,
             amount,
             status,
@@ -278,7 +283,9 @@ async fn usage_in(
                     cast(sum(usage_days.tokens) as bigint) as tokens,
                     cast(sum(usage_days.cost_pico) as bigint) as cost_pico,
                     min(usage_days.first_booked_at) as booked_at
-             from usage_days join projects on projects.id = usage_days.project_id
+             from usage_days
+             join projects on projects.organization_id = usage_days.organization_id
+                 and projects.id = usage_days.project_id
              where usage_days.organization_id = $1 and usage_days.day <= $6
                  and usage_days.day >= (select min(day) from (
                      select distinct day from usage_days as nearest
@@ -323,6 +330,7 @@ fn usage(row: &AnyRow) -> Result<Placed, StoreError> {
         row: HistoryRow {
             id,
             at,
+            booked_later: None,
             kind,
             amount,
             status: HistoryStatus::Posted,

@@ -18,8 +18,9 @@ pub mod pricing;
 mod problem;
 mod prove;
 mod settings;
-pub mod tenancy;
+mod tenancy;
 pub mod top_up;
+pub mod transactions;
 
 use std::sync::Arc;
 
@@ -29,8 +30,9 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use db::OpenError;
 pub use export::beancount::ExportError;
 pub use history::{History, HistoryError};
+pub use jobs::housekeeping::{Housekeeping, Tidied};
 pub use jobs::reconciliation::{Reconciled, Reconciliation};
-pub use metering::{IngestError, Ingested, Usage};
+pub use metering::{FirstUse, IngestError, Ingested, Usage};
 pub use payments::event::{GatewayEventError, GatewayEvents, Received};
 pub use payments::method::{PaymentMethodError, PaymentMethods};
 pub use prepaid::Prepaid;
@@ -40,9 +42,11 @@ pub use problem::{Problem, ProblemKind, StoreError};
 pub use prove::Proof;
 pub use settings::{BillingSettings, GatewaySettings};
 pub use tenancy::api_keys::{ApiKeyCaller, ApiKeys};
+pub use tenancy::operator::Operator;
 pub use tenancy::sessions::{NewSession, Sessions, SignInError};
 pub use tenancy::{Tenancy, TenancyError};
 pub use top_up::{StartTopUp, TopUpError, TopUps};
+pub use transactions::Transactions;
 
 use db::Db;
 use payments::gateway::Gateway;
@@ -53,6 +57,7 @@ struct Core {
     clock: Arc<dyn Clock>,
     gateway: Gateway,
     settings: BillingSettings,
+    metering: metering::Metering,
 }
 
 impl Core {
@@ -82,6 +87,7 @@ impl Billing {
                 clock,
                 gateway,
                 settings,
+                metering: metering::Metering::new(),
             }),
         })
     }
@@ -95,13 +101,15 @@ impl Billing {
         chart::open_platform_accounts(&self.core).await
     }
 
-    /// Whether the database answers and has this version's tables.
+    /// Whether the database answers and has this version's tables, and usage can be written.
     pub async fn is_ready(&self) -> bool {
-        self.core.db.is_ready().await
+        self.core.metering.is_alive() && self.core.db.is_ready().await
     }
 
-    /// Waits until no connection is in use, then closes them.
+    /// Takes no more usage, writes what waits, waits until no connection is in use, then closes
+    /// them.
     pub async fn close(&self) {
+        self.core.metering.close().await;
         self.core.db.close().await;
     }
 
@@ -127,6 +135,12 @@ impl Billing {
     #[must_use]
     pub fn api_keys(&self) -> ApiKeys {
         ApiKeys::new(Arc::clone(&self.core))
+    }
+
+    /// What the operator does for an organization, asked for no role. For commands alone.
+    #[must_use]
+    pub fn operator(&self) -> Operator {
+        Operator::new(Arc::clone(&self.core))
     }
 
     /// What models cost.
@@ -165,6 +179,12 @@ impl Billing {
         History::new(Arc::clone(&self.core))
     }
 
+    /// What the ledger posted, explained.
+    #[must_use]
+    pub fn transactions(&self) -> Transactions {
+        Transactions::new(Arc::clone(&self.core))
+    }
+
     /// What the gateway tells us of its own accord.
     #[must_use]
     pub fn gateway_events(&self) -> GatewayEvents {
@@ -175,6 +195,12 @@ impl Billing {
     #[must_use]
     pub fn reconciliation(&self) -> Reconciliation {
         Reconciliation::new(Arc::clone(&self.core))
+    }
+
+    /// What is put in order now and then.
+    #[must_use]
+    pub fn housekeeping(&self) -> Housekeeping {
+        Housekeeping::new(Arc::clone(&self.core))
     }
 
     /// Computes every balance, cost and state again from the rows and says what differs.

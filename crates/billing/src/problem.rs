@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use ledger::LedgerError;
+use ledger::{LedgerError, PostError};
+use types::ids::OrganizationId;
 use types::money::MoneyError;
 
 /// How an error is to be answered.
@@ -47,10 +48,10 @@ pub enum StoreError {
     Busy,
     #[error("the database did not answer: {0}")]
     Database(#[source] sqlx::Error),
-    #[error("the ledger: {0}")]
-    Ledger(#[source] LedgerError),
+    #[error("organization {organization} has no books")]
+    NotOpen { organization: OrganizationId },
     #[error("posting was refused: {0}")]
-    Post(#[from] ledger::PostError),
+    Post(#[source] PostError),
     #[error("an inconsistent row: {0}")]
     Inconsistent(String),
     #[error(transparent)]
@@ -71,9 +72,22 @@ impl From<LedgerError> for StoreError {
     fn from(error: LedgerError) -> Self {
         match error {
             LedgerError::Database(error) => error.into(),
-            LedgerError::Inconsistent(_) | LedgerError::NotOpen { .. } | LedgerError::Money(_) => {
-                Self::Ledger(error)
-            }
+            LedgerError::Inconsistent(row) => Self::Inconsistent(row),
+            LedgerError::Money(error) => Self::Money(error),
+            LedgerError::NotOpen { organization } => Self::NotOpen { organization },
+        }
+    }
+}
+
+impl From<PostError> for StoreError {
+    fn from(error: PostError) -> Self {
+        match error {
+            PostError::Ledger(error) => error.into(),
+            PostError::TransferCount { .. }
+            | PostError::EmptyTransfer
+            | PostError::UnknownAccount { .. }
+            | PostError::BelowMinimum { .. }
+            | PostError::SourceReused { .. } => Self::Post(error),
         }
     }
 }
@@ -92,7 +106,7 @@ impl Problem for StoreError {
         match self {
             Self::Busy => ProblemKind::Unknown,
             Self::Database(_)
-            | Self::Ledger(_)
+            | Self::NotOpen { .. }
             | Self::Post(_)
             | Self::Inconsistent(_)
             | Self::Money(_) => ProblemKind::Broken,
@@ -103,7 +117,7 @@ impl Problem for StoreError {
         match self {
             Self::Busy => "busy",
             Self::Database(_)
-            | Self::Ledger(_)
+            | Self::NotOpen { .. }
             | Self::Post(_)
             | Self::Inconsistent(_)
             | Self::Money(_) => "internal",

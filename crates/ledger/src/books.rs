@@ -20,21 +20,10 @@ pub struct Books {
 }
 
 impl Books {
-    #[must_use]
-    pub const fn organization(&self) -> OrganizationId {
-        self.organization
-    }
-
     /// When the newest batch took effect: the next one does not go before it.
     #[must_use]
     pub const fn booked_at(&self) -> Timestamp {
         self.booked_at
-    }
-
-    /// What the organization has, after its newest batch.
-    #[must_use]
-    pub const fn balance(&self) -> Money {
-        self.balance
     }
 }
 

@@ -14,12 +14,13 @@
 mod account;
 mod balance;
 mod books;
+pub mod bulk;
 mod chain;
 mod error;
 mod journal;
 mod post;
 mod prove;
-mod sql;
+pub mod sql;
 mod statement;
 mod transfer;
 

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use futures::TryStreamExt;
 use sqlx::Row;
 
+use crate::account::Normal;
 use crate::{Connection, LedgerError};
 
 /// The most differences that one check names; the count goes on.
@@ -75,7 +76,7 @@ pub async fn prove_in(connection: &mut Connection) -> Result<Proof, LedgerError>
 
 struct AccountRow {
     organization: Option<String>,
-    is_debit: bool,
+    normal: Normal,
     minimum: Option<i64>,
     balance: Option<i64>,
     posting_count: i64,
@@ -92,11 +93,13 @@ async fn read_accounts_in(
     let mut accounts = HashMap::new();
     while let Some(row) = rows.try_next().await? {
         let side: String = row.try_get("normal_side")?;
+        let normal = Normal::parse(&side)
+            .ok_or_else(|| LedgerError::Inconsistent(format!("normal side `{side}`")))?;
         accounts.insert(
             row.try_get("id")?,
             AccountRow {
                 organization: row.try_get("organization_id")?,
-                is_debit: side == "debit",
+                normal,
                 minimum: row.try_get("minimum_nano")?,
                 balance: row.try_get("balance_nano")?,
                 posting_count: row.try_get("posting_count")?,
@@ -181,30 +184,35 @@ async fn check_transfers_in(
         let amount: i64 = row.try_get("amount_nano")?;
         let owner: String = row.try_get("organization_id")?;
         let booked_at: i64 = row.try_get("booked_at")?;
-        for (side, grows_on_debit) in [("debit", true), ("credit", false)] {
-            let account: String = row.try_get(format!("{side}_account_id").as_str())?;
-            let posted: Option<i64> = row.try_get(format!("{side}_posted").as_str())?;
-            let posted_at: Option<i64> = row.try_get(format!("{side}_booked_at").as_str())?;
+        for side in [Normal::Debit, Normal::Credit] {
+            let name = side.as_str();
+            let account: String = row.try_get(format!("{name}_account_id").as_str())?;
+            let posted: Option<i64> = row.try_get(format!("{name}_posted").as_str())?;
+            let posted_at: Option<i64> = row.try_get(format!("{name}_booked_at").as_str())?;
             let found = accounts.get(&account);
             let organization = found.and_then(|account| account.organization.as_ref());
-            let sign = found.map_or(1, |account| {
-                if account.is_debit == grows_on_debit {
-                    1
-                } else {
-                    -1
-                }
-            });
-            let expected = organization.map(|_| amount * sign);
+            let expected = found
+                .filter(|account| account.organization.is_some())
+                .map(|account| {
+                    if account.normal == side {
+                        amount
+                    } else {
+                        -amount
+                    }
+                });
             if posted != expected
                 || organization.is_some_and(|organization| *organization != owner)
                 || posted_at.is_some_and(|posted_at| posted_at != booked_at)
             {
                 check.differs(format!(
-                    "transfer {id}: {side} of {amount} on {account} of {owner} is posted as {posted:?}"
+                    "transfer {id}: {name} of {amount} on {account} of {owner} is posted as {posted:?}"
                 ));
             }
             let (debits, credits) = sums.entry(account).or_default();
-            *(if grows_on_debit { debits } else { credits }) += i128::from(amount);
+            *match side {
+                Normal::Debit => debits,
+                Normal::Credit => credits,
+            } += i128::from(amount);
         }
     }
     Ok((check, transfers, sums))
@@ -218,10 +226,9 @@ fn check_balances(accounts: &HashMap<String, AccountRow>, sums: &Sums) -> Check 
         let (debits, credits) = sums.get(id).copied().unwrap_or_default();
         all_debits += debits;
         all_credits += credits;
-        let sum = if account.is_debit {
-            debits - credits
-        } else {
-            credits - debits
+        let sum = match account.normal {
+            Normal::Debit => debits - credits,
+            Normal::Credit => credits - debits,
         };
         if account
             .balance

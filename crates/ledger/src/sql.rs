@@ -1,4 +1,5 @@
-//! What differs between the two databases, and how values are read from rows.
+//! What differs between the two databases, and how values are kept in rows: for the ledger's
+//! tables and for those that others keep beside them.
 
 use chrono::{DateTime, Utc};
 use sqlx::Row;
@@ -19,22 +20,52 @@ pub(crate) fn for_update(connection: &Connection) -> &'static str {
 }
 
 /// Microseconds since 1970, as times are stored.
-pub(crate) fn micros(at: Timestamp) -> i64 {
+#[must_use]
+pub fn micros(at: Timestamp) -> i64 {
     at.timestamp_micros()
 }
 
-pub(crate) fn time(row: &AnyRow, column: &str) -> Result<Timestamp, LedgerError> {
-    let micros: i64 = row.try_get(column)?;
+/// The other way round.
+///
+/// # Errors
+/// When it is further away than a calendar reaches.
+pub fn time_from(micros: i64) -> Result<Timestamp, LedgerError> {
     DateTime::<Utc>::from_timestamp_micros(micros)
-        .ok_or_else(|| LedgerError::Inconsistent(format!("{column} {micros} is not a time")))
+        .ok_or_else(|| LedgerError::Inconsistent(format!("{micros} is not a time")))
+}
+
+/// A column that holds a time.
+///
+/// # Errors
+/// When it does not.
+pub fn time(row: &AnyRow, column: &str) -> Result<Timestamp, LedgerError> {
+    time_from(row.try_get(column)?)
+}
+
+/// A column that holds an id.
+///
+/// # Errors
+/// When it does not.
+pub fn id<T: std::str::FromStr>(row: &AnyRow, column: &str) -> Result<T, LedgerError> {
+    let text: String = row.try_get(column)?;
+    text.parse()
+        .map_err(|_| LedgerError::Inconsistent(format!("{column} `{text}` is not an id")))
 }
 
 pub(crate) fn money(row: &AnyRow, column: &str) -> Result<Money, LedgerError> {
     Ok(Money::from_nanos(row.try_get(column)?))
 }
 
-pub(crate) fn id<T: std::str::FromStr>(row: &AnyRow, column: &str) -> Result<T, LedgerError> {
-    let text: String = row.try_get(column)?;
-    text.parse()
-        .map_err(|_| LedgerError::Inconsistent(format!("{column} `{text}` is not an id")))
+/// Exactly one row must have changed.
+///
+/// # Errors
+/// When none did, or several.
+pub fn expect_one(rows: u64, what: &str) -> Result<(), LedgerError> {
+    if rows == 1 {
+        Ok(())
+    } else {
+        Err(LedgerError::Inconsistent(format!(
+            "{what} changed {rows} rows, not one"
+        )))
+    }
 }

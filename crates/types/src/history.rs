@@ -50,7 +50,10 @@ pub enum HistoryStatus {
 pub struct HistoryRow {
     /// Stable: the same row has the same id on every page.
     pub id: String,
+    /// When it began, which is what the rows are in order of: the click, a day's first request.
     pub at: Timestamp,
+    /// When it was booked, where people would notice that this was later than `at`.
+    pub booked_later: Option<Timestamp>,
     pub kind: HistoryKind,
     /// What it did to the balance, signed. For what did not post: what it would have done.
     pub amount: Dollars,

@@ -45,22 +45,56 @@ impl Role {
         }
     }
 
-    /// Adding credit, cards, recharge settings.
-    #[must_use]
-    pub const fn may_change_money(self) -> bool {
+    /// One person with it, within a sentence.
+    const fn noun(self) -> &'static str {
         match self {
-            Self::Owner | Self::BillingAdmin => true,
-            Self::Member | Self::Finance => false,
+            Self::Owner => "an owner",
+            Self::BillingAdmin => "a billing admin",
+            Self::Member => "a member",
+            Self::Finance => "a person in finance",
         }
     }
 
-    /// Creating and revoking API keys.
     #[must_use]
-    pub const fn may_change_keys(self) -> bool {
+    pub fn has(self, permission: Permission) -> bool {
+        permission.roles().contains(&self)
+    }
+
+    /// Adding credit, cards, recharge settings.
+    #[must_use]
+    pub fn may_change_money(self) -> bool {
+        self.has(Permission::Money)
+    }
+}
+
+/// What a role is needed for. Whoever is a member may read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Permission {
+    /// Adding credit, cards, recharge settings.
+    Money,
+    /// Creating and revoking API keys.
+    Keys,
+    Projects,
+    /// Who is a member, and in which role.
+    Members,
+}
+
+impl Permission {
+    /// Who has it.
+    #[must_use]
+    pub const fn roles(self) -> &'static [Role] {
         match self {
-            Self::Owner | Self::Member => true,
-            Self::BillingAdmin | Self::Finance => false,
+            Self::Money => &[Role::Owner, Role::BillingAdmin],
+            Self::Keys => &[Role::Owner, Role::Member],
+            Self::Projects | Self::Members => &[Role::Owner],
         }
+    }
+
+    /// Those roles in words, for whoever has another: `an owner or a member`.
+    #[must_use]
+    pub fn holders(self) -> String {
+        let nouns: Vec<_> = self.roles().iter().map(|role| role.noun()).collect();
+        nouns.join(" or ")
     }
 }
 
@@ -72,6 +106,13 @@ pub struct Viewer {
     pub organization: OrganizationId,
     pub organization_name: String,
     pub role: Role,
+}
+
+/// An organization as its members see it named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrganizationView {
+    pub id: OrganizationId,
+    pub name: String,
 }
 
 /// A project as the dashboard lists it.
@@ -91,4 +132,26 @@ pub struct ApiKeyView {
     pub project: ProjectView,
     pub created_at: Timestamp,
     pub revoked_at: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_role_may_do_its_part_and_finance_may_only_read() {
+        use Permission::{Keys, Members, Money, Projects};
+        let permitted =
+            |role: Role| [Money, Keys, Projects, Members].map(|permission| role.has(permission));
+        assert_eq!(permitted(Role::Owner), [true, true, true, true]);
+        assert_eq!(permitted(Role::BillingAdmin), [true, false, false, false]);
+        assert_eq!(permitted(Role::Member), [false, true, false, false]);
+        assert_eq!(permitted(Role::Finance), [false, false, false, false]);
+    }
+
+    #[test]
+    fn whoever_may_not_is_told_who_may() {
+        assert_eq!(Permission::Keys.holders(), "an owner or a member");
+        assert_eq!(Permission::Members.holders(), "an owner");
+    }
 }

@@ -51,7 +51,7 @@ pub enum TopUpState {
     Processing,
     /// The bank asks the person to confirm on its own page.
     RequiresAction {
-        /// The page of the bank, to be shown in a frame. `None` on the server's own reads.
+        /// The page of the bank, to be shown in a frame. `None` where the gateway named none.
         url: Option<String>,
     },
     Succeeded {
@@ -73,6 +73,19 @@ pub struct TopUpView {
     pub created_at: Timestamp,
     /// The organization's balance right after this answer was known.
     pub balance: Money,
+}
+
+impl TopUpView {
+    /// Whether there is no definite answer yet.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        match self.state {
+            TopUpState::Processing | TopUpState::RequiresAction { .. } => true,
+            TopUpState::Succeeded { .. } | TopUpState::Failed { .. } | TopUpState::Canceled => {
+                false
+            }
+        }
+    }
 }
 
 /// What the person sees before paying.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ApiKeyId, ProjectId};
-use crate::money::{Cost, MoneyError};
+use crate::money::{Cost, Dollars, MoneyError};
 use crate::pricing::ModelRates;
 use crate::time::Timestamp;
 
@@ -34,6 +34,23 @@ pub struct UsageEvent {
     /// The key that made the request; `None`: the reporting key.
     pub api_key: Option<ApiKeyId>,
     pub request_id: Option<String>,
+    /// For whom the request ran, in the sender's own words.
+    pub subject: Option<String>,
+    /// What the sender believes that it cost. Kept beside our own cost and never used as it.
+    pub claimed_cost: Option<Dollars>,
+    pub repeat: Repeat,
+}
+
+/// What a repeat of an id must say to be the same event, and not a conflict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Repeat {
+    /// All that the first one said.
+    #[default]
+    Everything,
+    /// The same model and tokens: its sender writes the time of each report and its own idea of
+    /// the cost, and both differ from report to report of one request.
+    ModelAndTokens,
 }
 
 impl ModelRates {

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use crate::config::DatabaseConfig;
-use crate::parts::open_offline;
+use crate::parts::open_existing;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ExportCommand {
@@ -23,7 +23,7 @@ pub(super) struct ExportArgs {
 pub(super) async fn run(command: &ExportCommand) -> anyhow::Result<()> {
     match command {
         ExportCommand::Beancount(args) => {
-            let billing = open_offline(&args.database).await?;
+            let billing = open_existing(&args.database).await?;
             let mut out = BufWriter::new(io::stdout());
             billing
                 .export_beancount(&mut out)

@@ -47,8 +47,8 @@ pub(super) async fn run(command: &KeyCommand) -> anyhow::Result<()> {
         .await
         .context("the migrations cannot be applied")?;
     let (view, api_key) = billing
-        .api_keys()
-        .create(args.organization, args.project, &args.name)
+        .operator()
+        .create_key(args.organization, args.project, &args.name)
         .await?;
     billing.close().await;
     print(serde_json::to_string(&Created {

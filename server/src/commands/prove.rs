@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::print;
 use crate::config::DatabaseConfig;
-use crate::parts::open_offline;
+use crate::parts::open_existing;
 
 #[derive(Debug, Args)]
 pub(super) struct ProveArgs {
@@ -17,7 +17,7 @@ pub(super) struct ProveArgs {
 
 /// One line a check; the last line sums up. Fails when anything differs.
 pub(super) async fn run(args: &ProveArgs) -> anyhow::Result<ExitCode> {
-    let billing = open_offline(&args.database).await?;
+    let billing = open_existing(&args.database).await?;
     let proof = billing
         .prove()
         .await

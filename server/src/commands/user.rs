@@ -85,7 +85,7 @@ pub(super) async fn run(command: &UserCommand) -> anyhow::Result<()> {
 }
 
 async fn add(billing: &Billing, args: &AddArgs) -> anyhow::Result<Added> {
-    let tenancy = billing.tenancy();
+    let (tenancy, operator) = (billing.tenancy(), billing.operator());
     let user_id = match tenancy.find_user(&args.email).await? {
         Some(user) => {
             progress(format_args!(
@@ -97,7 +97,7 @@ async fn add(billing: &Billing, args: &AddArgs) -> anyhow::Result<Added> {
         None => tenancy.create_user(&args.email, &read_password()?).await?,
     };
     if let Ok(organization_id) = args.organization.parse() {
-        tenancy
+        operator
             .add_member(organization_id, user_id, args.role.into())
             .await?;
         return Ok(Added {
@@ -109,7 +109,7 @@ async fn add(billing: &Billing, args: &AddArgs) -> anyhow::Result<Added> {
     let organization_id = tenancy
         .create_organization(&args.organization, user_id)
         .await?;
-    let project_id = tenancy
+    let project_id = operator
         .create_project(organization_id, FIRST_PROJECT)
         .await?;
     Ok(Added {

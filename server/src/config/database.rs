@@ -29,16 +29,38 @@ pub struct DatabaseConfig {
     pub database_url: Option<SecretString>,
 }
 
+/// There is nothing where the books should be.
+#[derive(Debug, thiserror::Error)]
+#[error("there are no books at {file}; name their directory with --data, or --database-url")]
+pub struct NoBooks {
+    file: PathBuf,
+}
+
 impl DatabaseConfig {
     /// The address that the database is opened with. It may hold a password: never print it.
     #[must_use]
     pub fn url(&self) -> SecretString {
         match &self.database_url {
             Some(url) => url.clone(),
-            None => {
-                let path = self.data.join("billing.sqlite3");
-                format!("sqlite://{}?mode=rwc", path.display()).into()
-            }
+            None => format!("sqlite://{}?mode=rwc", self.sqlite_file().display()).into(),
+        }
+    }
+
+    fn sqlite_file(&self) -> PathBuf {
+        self.data.join("billing.sqlite3")
+    }
+
+    /// Refuses where there is nothing to read: opening a mistyped directory would make empty books
+    /// in it.
+    ///
+    /// # Errors
+    /// When the SQLite file is not there. PostgreSQL says so itself.
+    pub fn expect_books(&self) -> Result<(), NoBooks> {
+        let file = self.sqlite_file();
+        if self.database_url.is_some() || file.exists() {
+            Ok(())
+        } else {
+            Err(NoBooks { file })
         }
     }
 
@@ -99,6 +121,18 @@ mod tests {
             "sqlite:///srv/billing/billing.sqlite3?mode=rwc"
         );
         assert_eq!(config.label(), "SQLite in /srv/billing");
+    }
+
+    #[test]
+    fn books_that_are_not_there_are_not_made_by_reading_them() {
+        let nowhere = std::env::temp_dir().join("no-such-directory-of-books");
+        let config = DatabaseConfig {
+            data: nowhere.clone(),
+            database_url: None,
+        };
+        let refused = config.expect_books().unwrap_err().to_string();
+        assert!(refused.contains("--data"), "{refused}");
+        assert!(!nowhere.exists());
     }
 
     #[test]

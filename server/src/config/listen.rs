@@ -49,9 +49,42 @@ pub struct PublicUrl {
 /// Why a public address is not usable.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "--public-url must be http://HOST or https://HOST with an optional port and nothing behind it"
+    "--public-url must be http://HOST or https://HOST with an optional port, without a user before \
+     it and with nothing behind it"
 )]
 pub struct PublicUrlError;
+
+/// Settings that can be right, and with which people will usually fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// Others open the pages at an address that only this machine has.
+    UnknownFromOutside,
+    /// A browser drops cookies that need https.
+    CookiesWithoutHttps,
+    /// Whoever is on the way reads sessions.
+    SessionsInClear,
+}
+
+impl Doubt {
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::UnknownFromOutside => {
+                "listening on every address, but pages are said to be at this machine's own: set \
+                 --public-url to the address that people open"
+            }
+            Self::CookiesWithoutHttps => {
+                "nobody can stay signed in: session cookies need https and the pages' address is \
+                 plain http; put TLS in front and set --public-url https://HOST, or, on a network \
+                 that you trust, --secure-cookies false"
+            }
+            Self::SessionsInClear => {
+                "sessions and passwords can be read on their way: the pages' address is plain http; \
+                 put TLS in front and set --public-url https://HOST"
+            }
+        }
+    }
+}
 
 impl AddressConfig {
     /// The public address; `bound` is what the system gave for port 0.
@@ -75,6 +108,21 @@ impl ListenConfig {
     pub fn cookies_are_secure(&self, public_url: &PublicUrl) -> bool {
         self.secure_cookies
             .unwrap_or(!public_url.is_plain_loopback())
+    }
+
+    /// What the operator should know of these settings; `bound` is where the server listens.
+    #[must_use]
+    pub fn doubts(&self, bound: SocketAddr, public_url: &PublicUrl) -> Vec<Doubt> {
+        let mut doubts = Vec::new();
+        if bound.ip().is_unspecified() && self.address.public_url.is_none() {
+            doubts.push(Doubt::UnknownFromOutside);
+        }
+        if !public_url.is_https() && self.cookies_are_secure(public_url) {
+            doubts.push(Doubt::CookiesWithoutHttps);
+        } else if !public_url.is_https() && !public_url.is_plain_loopback() {
+            doubts.push(Doubt::SessionsInClear);
+        }
+        doubts
     }
 }
 
@@ -103,10 +151,9 @@ impl PublicUrl {
             (Some(scheme), Some(authority))
                 if !has_path && matches!(scheme.as_str(), "http" | "https") =>
             {
-                Ok(Self {
-                    scheme: scheme.to_string(),
-                    authority: authority.to_string(),
-                })
+                let scheme = scheme.to_string();
+                let authority = as_browsers_write(&scheme, authority.as_str())?;
+                Ok(Self { scheme, authority })
             }
             _ => Err(PublicUrlError),
         }
@@ -134,6 +181,18 @@ impl PublicUrl {
             host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
         !self.is_https() && is_loopback
     }
+}
+
+/// In lower case and without the port that goes without saying: what a browser sends in `Origin` is
+/// compared byte by byte.
+fn as_browsers_write(scheme: &str, authority: &str) -> Result<String, PublicUrlError> {
+    if authority.contains('@') || authority.is_empty() {
+        return Err(PublicUrlError);
+    }
+    let usual_port = if scheme == "https" { ":443" } else { ":80" };
+    let authority = authority.to_ascii_lowercase();
+    let host = authority.strip_suffix(usual_port);
+    Ok(host.unwrap_or(&authority).to_owned())
 }
 
 #[cfg(test)]
@@ -184,6 +243,7 @@ mod tests {
             "billing.example.com",
             "ftp://x.example",
             "https://x.example/path",
+            "https://user:secret@x.example",
             "",
             "/",
         ] {
@@ -195,6 +255,50 @@ mod tests {
             public_url(&listen).unwrap().origin(),
             "https://billing.example.com"
         );
+    }
+
+    #[test]
+    fn a_public_address_is_written_as_browsers_write_their_origin() {
+        for (text, origin) in [
+            (
+                "https://Billing.Example.com:443",
+                "https://billing.example.com",
+            ),
+            (
+                "http://billing.example.com:80/",
+                "http://billing.example.com",
+            ),
+            (
+                "https://billing.example.com:80",
+                "https://billing.example.com:80",
+            ),
+            ("HTTPS://[2001:DB8::1]:8443", "https://[2001:db8::1]:8443"),
+        ] {
+            let listen = listen(Some(text), None);
+            assert_eq!(public_url(&listen).unwrap().origin(), origin, "{text}");
+        }
+    }
+
+    #[test]
+    fn settings_with_which_people_fail_are_named() {
+        let doubts = |url: Option<&str>, cookies, bound: &str| {
+            let listen = listen(url, cookies);
+            let bound = bound.parse().unwrap();
+            let public_url = listen.address.public_url(bound).unwrap();
+            listen.doubts(bound, &public_url)
+        };
+        let (everywhere, here) = ("0.0.0.0:3000", "127.0.0.1:3000");
+        let https = Some("https://billing.example.com");
+        let http = Some("http://192.168.1.5:3000");
+        assert_eq!(doubts(None, None, here), []);
+        assert_eq!(doubts(https, None, everywhere), []);
+        assert_eq!(doubts(None, None, everywhere), [Doubt::UnknownFromOutside]);
+        assert_eq!(
+            doubts(None, None, "192.168.1.5:3000"),
+            [Doubt::CookiesWithoutHttps]
+        );
+        assert_eq!(doubts(http, None, here), [Doubt::CookiesWithoutHttps]);
+        assert_eq!(doubts(http, Some(false), here), [Doubt::SessionsInClear]);
     }
 
     #[test]

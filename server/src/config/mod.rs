@@ -10,6 +10,6 @@ mod telemetry;
 
 pub use database::DatabaseConfig;
 pub use gateway::{GatewayChoice, GatewayConfig, StripeKeys};
-pub use listen::{AddressConfig, ListenConfig, PublicUrl, reachable};
-pub use site::SiteConfig;
+pub use listen::{AddressConfig, Doubt, ListenConfig, PublicUrl, reachable};
+pub use site::{Caching, SiteConfig};
 pub use telemetry::{LogFormat, TelemetryConfig};

@@ -16,3 +16,18 @@ pub struct SiteConfig {
     #[arg(long, env = "BILLING_DEV")]
     pub dev: bool,
 }
+
+/// Whether browsers may keep the site's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caching {
+    On,
+    /// They change under the same name while somebody works on them.
+    Off,
+}
+
+impl SiteConfig {
+    #[must_use]
+    pub const fn caching(&self) -> Caching {
+        if self.dev { Caching::Off } else { Caching::On }
+    }
+}

@@ -55,8 +55,10 @@ pub(crate) async fn apply(request: Request, next: Next) -> Response {
 
 /// A line for each of these would drown the others.
 fn is_frequent(route: &str) -> bool {
-    matches!(route, "/v1/events" | "/healthz" | "/readyz" | "/metrics")
-        || route.starts_with("/pkg/")
+    matches!(
+        route,
+        "/v1/events" | "/api/v1/events" | "/healthz" | "/readyz" | "/metrics"
+    ) || route.starts_with("/pkg/")
         || route.starts_with("/sandbox")
 }
 

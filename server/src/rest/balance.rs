@@ -7,42 +7,71 @@ use serde::Serialize;
 use types::balance::Balance;
 use types::money::Money;
 use types::time::Timestamp;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::caller::Caller;
 use super::error::ApiError;
+use super::{query, refusals};
 use crate::parts::Parts;
 
-/// Exact decimal strings of dollars: a JSON number would be read as a binary float.
-#[derive(Debug, Serialize)]
+pub(super) fn routes() -> OpenApiRouter<Parts> {
+    OpenApiRouter::default().routes(routes!(show))
+}
+
+/// What an organization has, as exact decimal strings of dollars: a JSON number would be read as a
+/// binary float.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Balance)]
 pub(crate) struct BalanceBody {
+    /// All that is the organization's; below zero while something is owed.
+    #[schema(pattern = "^-?[0-9]+\\.[0-9]{2,9}$", example = "24.9999568")]
     balance: String,
+    /// The part that is set aside for requests that are running.
+    #[schema(pattern = "^-?[0-9]+\\.[0-9]{2,9}$", example = "0.00")]
     held: String,
+    /// What a new request may spend: `balance` less `held`.
+    #[schema(pattern = "^-?[0-9]+\\.[0-9]{2,9}$", example = "24.9999568")]
     available: String,
 }
 
-/// The balance of the key's organization; `?as_of=` names a past instant.
+/// Read the balance
+///
+/// The balance of the key's organization, now or at a past instant.
+#[utoipa::path(
+    get,
+    path = "/v1/balance",
+    operation_id = "readBalance",
+    tag = "Balance",
+    params(
+        ("as_of" = Option<String>, Query, format = DateTime, example = "2026-03-11T15:12:47Z",
+            description = "A past instant, as RFC 3339 writes it. Without it: now."),
+    ),
+    responses(
+        (status = 200, description = "The balance.", body = BalanceBody),
+        refusals::Invalid, refusals::Unauthorized, refusals::Failed,
+    ),
+    security(("apiKey" = [])),
+)]
 pub(crate) async fn show(
     State(parts): State<Parts>,
     Caller(caller): Caller,
     RawQuery(query): RawQuery,
 ) -> Result<Json<BalanceBody>, ApiError> {
     let prepaid = parts.billing.prepaid();
-    let balance = match as_of(query.as_deref().unwrap_or_default(), parts.billing.now())? {
+    let balance = match as_of(query.as_deref(), parts.billing.now())? {
         Some(at) => prepaid.balance_at(caller.organization, at).await?,
         None => prepaid.balance(caller.organization).await?,
     };
     body(&balance).map(Json)
 }
 
-fn as_of(query: &str, now: Timestamp) -> Result<Option<Timestamp>, ApiError> {
-    let mut given = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "as_of");
-    let Some((_, text)) = given.next() else {
+fn as_of(query: Option<&str>, now: Timestamp) -> Result<Option<Timestamp>, ApiError> {
+    let Some(text) = query::single(query, "as_of")? else {
         return Ok(None);
     };
     let refuse = |message: &str| Err(ApiError::invalid("invalid_time", message).at("as_of"));
-    if given.next().is_some() {
-        return refuse("as_of is there twice");
-    }
     // An unescaped `+02:00` arrives as ` 02:00`; there is no other reading of it.
     let text = text.replace(' ', "+");
     match DateTime::parse_from_rfc3339(&text).map(|at| at.to_utc()) {
@@ -86,7 +115,7 @@ mod tests {
     #[test]
     fn only_a_past_instant_is_taken() {
         let now: Timestamp = "2026-03-11T15:12:47Z".parse().unwrap();
-        let read = |query: &str| as_of(query, now).map_err(|_| ());
+        let read = |query: &str| as_of(Some(query), now).map_err(|_| ());
         assert_eq!(read(""), Ok(None));
         assert_eq!(read("as_of=2026-03-11T15%3A12%3A47Z"), Ok(Some(now)));
         assert_eq!(read("as_of=2026-03-11T17:12:47+02:00"), Ok(Some(now)));

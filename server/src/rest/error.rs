@@ -11,38 +11,68 @@ use billing::{Problem, ProblemKind};
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Clients that follow the reference platform's SDKs look here before they repeat a request.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 /// How long to wait before asking again for what we could not find out.
 const UNKNOWN_RETRY: Duration = Duration::from_secs(1);
 
+/// How a caller without a usable key is told to send one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Challenge {
+    ApiKey,
+    Bearer,
+}
+
+impl Challenge {
+    const fn scheme(self) -> &'static str {
+        match self {
+            Self::ApiKey => "ApiKey",
+            Self::Bearer => "Bearer",
+        }
+    }
+}
+
 /// An answer that is not the one that was asked for.
 #[derive(Debug)]
 pub(crate) struct ApiError {
     status: StatusCode,
+    challenge: Option<Challenge>,
     code: &'static str,
     message: String,
     param: Option<String>,
     retry_after: Option<Duration>,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
-    error: Detail<'a>,
+/// Why a request was not answered as it asked.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Refusal)]
+pub(super) struct Body {
+    error: Detail,
 }
 
-#[derive(Serialize)]
-struct Detail<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+struct Detail {
+    /// The family of the error; it goes with the status.
+    #[schema(example = "invalid_request_error")]
     r#type: &'static str,
-    code: &'a str,
-    message: &'a str,
-    param: Option<&'a str>,
+    /// What it is, for programs: stable.
+    #[schema(example = "unknown_model")]
+    code: &'static str,
+    /// What it is, for people.
+    #[schema(example = "data.model has no rate; load one or check the name")]
+    message: String,
+    /// The part of the request that is wrong: a header, a query parameter, or a path in the body.
+    #[schema(example = "data.model")]
+    param: Option<String>,
 }
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self {
+            challenge: None,
             status,
             code,
             message: message.into(),
@@ -53,6 +83,18 @@ impl ApiError {
 
     pub(crate) fn invalid(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// No key, or none that is known.
+    pub(crate) fn unauthorized(
+        challenge: Challenge,
+        code: &'static str,
+        message: &'static str,
+    ) -> Self {
+        Self {
+            challenge: Some(challenge),
+            ..Self::new(StatusCode::UNAUTHORIZED, code, message)
+        }
     }
 
     /// The same, pointing at a part of the request.
@@ -112,11 +154,9 @@ impl<P: Problem> From<P> for ApiError {
             }
         };
         Self {
-            status,
-            code: problem.code(),
-            message: problem.to_string(),
             param: problem.field(),
             retry_after,
+            ..Self::new(status, problem.code(), problem.to_string())
         }
     }
 }
@@ -138,13 +178,14 @@ impl IntoResponse for ApiError {
         let detail = Detail {
             r#type: self.kind(),
             code: self.code,
-            message: &self.message,
-            param: self.param.as_deref(),
+            message: self.message,
+            param: self.param,
         };
         let mut response = (self.status, Json(Body { error: detail })).into_response();
         let headers = response.headers_mut();
-        if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey"));
+        if let Some(challenge) = self.challenge {
+            let scheme = HeaderValue::from_static(challenge.scheme());
+            headers.insert(WWW_AUTHENTICATE, scheme);
         }
         if let Some(wait) = self.retry_after {
             // Rounded up: a client that comes back a moment early is refused again.

@@ -1,25 +1,29 @@
 //! The machine API under `/v1`: JSON in, JSON out, a key in `x-api-key`.
 //!
-//! Owns how requests are read and answers are written. Does not own any rule about usage or money:
-//! every handler reads, calls `billing` once and writes.
+//! Owns how requests are read and answers are written, and the API's description of itself. Does
+//! not own any rule about usage or money: every handler reads, calls `billing` once and writes.
+//!
+//! A route is added with `routes!`, which puts it into the description too; a test holds the
+//! description against `docs/openapi.json`.
 
 mod balance;
 mod caller;
+pub(crate) mod docs;
 pub(crate) mod error;
 mod events;
+pub(crate) mod openapi;
+mod query;
+pub(crate) mod refusals;
+mod transactions;
 
-use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::parts::Parts;
 
-/// The largest request that reports usage: 1,000 events with room to spare.
-const MAX_EVENTS_BYTES: usize = 1024 * 1024;
-
-pub(crate) fn routes() -> Router<Parts> {
-    let events = post(events::ingest).layer(DefaultBodyLimit::max(MAX_EVENTS_BYTES));
-    Router::new()
-        .route("/v1/events", events)
-        .route("/v1/balance", get(balance::show))
+pub(crate) fn routes() -> OpenApiRouter<Parts> {
+    OpenApiRouter::default()
+        .merge(events::routes())
+        .merge(balance::routes())
+        .merge(transactions::routes())
+        .merge(openapi::routes())
 }

@@ -12,7 +12,7 @@ pub(crate) const PATH: &str = "/billing/confirmed";
 
 /// In a frame it speaks to the page around it; in a tab of its own it goes on to Billing.
 const SCRIPT: &str = "if (window.parent !== window) \
-     window.parent.postMessage({ source: 'sandbox-3ds' }, window.location.origin); \
+     window.parent.postMessage({ source: 'bank-answered' }, window.location.origin); \
      else window.location.replace('/billing');";
 
 pub(super) async fn show() -> Response {
@@ -20,8 +20,8 @@ pub(super) async fn show() -> Response {
     let page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>Confirmed</title>\n</head>\n<body>\n\
-         <p role=\"status\">Thank you. <a href=\"/billing\" target=\"_top\">Back to Billing</a></p>\n\
+         <title>Back to Billing</title>\n</head>\n<body>\n\
+         <p role=\"status\">Your bank has your answer. <a href=\"/billing\" target=\"_top\">Back to Billing</a></p>\n\
          <script nonce=\"{nonce}\">{SCRIPT}</script>\n</body>\n</html>\n"
     );
     let policy = format!(

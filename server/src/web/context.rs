@@ -15,6 +15,7 @@ pub(super) fn provider(parts: Parts) -> impl Fn() + Clone + Send + Sync + 'stati
     let options = SiteOptions {
         secure_cookies: parts.web.secure_cookies,
         dev_reload: parts.web.dev,
+        payments: parts.web.payments,
     };
     move || {
         provide_context(parts.billing.clone());

@@ -7,11 +7,12 @@ pub(crate) mod confirmed;
 mod context;
 mod policy;
 pub(crate) mod site;
+pub(crate) mod trouble;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::from_fn_with_state;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use leptos_axum::{ErrorHandler, LeptosRoutes, generate_route_list};
@@ -70,12 +71,26 @@ async fn find_file_or_page(State(parts): State<Parts>, request: Request) -> Resp
     if let Some(file) = parts.site.find(path, request.headers()) {
         return file;
     }
+    if let Some(page) = without_final_slash(request.uri()) {
+        return Redirect::permanent(&page).into_response();
+    }
     let context = context::provider(parts.clone());
     let page = ErrorHandler::new_with_context(context, app::shell, parts.leptos.clone());
     match page.oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
     }
+}
+
+/// The address without its last slash, where it has one: `/billing/` is `/billing`. Never one that a
+/// browser could take for another site's.
+fn without_final_slash(uri: &Uri) -> Option<String> {
+    let path = uri.path().strip_suffix('/')?;
+    let is_local = path.len() > 1 && !path.contains("//") && !path.contains('\\');
+    let query = uri
+        .query()
+        .map_or_else(String::new, |query| format!("?{query}"));
+    is_local.then(|| format!("{path}{query}"))
 }
 
 /// A request that another site made a browser send.
@@ -87,4 +102,19 @@ fn forged(error: ProtectionError) -> Response {
         "this request came from another site and was refused",
     )
     .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_final_slash_leads_to_the_page_and_never_to_another_site() {
+        let page = |address: &str| without_final_slash(&address.parse().unwrap());
+        assert_eq!(page("/billing/").as_deref(), Some("/billing"));
+        assert_eq!(page("/billing/?add=1").as_deref(), Some("/billing?add=1"));
+        for address in ["/", "/billing", "//evil.example/", "/a//b/"] {
+            assert_eq!(page(address), None, "{address}");
+        }
+    }
 }

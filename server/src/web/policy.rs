@@ -12,7 +12,7 @@ pub(super) fn page(nonce: &str, gateway_origins: &[String]) -> Option<HeaderValu
         "default-src 'none'; \
          script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; \
          style-src 'self' 'nonce-{nonce}'; \
-         img-src 'self' data:; \
+         img-src 'self'; \
          font-src 'self'; \
          connect-src 'self'{gateway}; \
          form-action 'self'; \

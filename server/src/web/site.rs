@@ -15,6 +15,8 @@ use http::header::{
 use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 
+use crate::config::Caching;
+
 /// Names of files under `pkg_dir` carry a hash of their content: what is behind one never changes.
 const FOREVER: &str = "public, max-age=31536000, immutable";
 /// Icons and the like: a day is short enough to replace one.
@@ -48,7 +50,7 @@ pub(crate) struct Site {
     pub names: SiteNames,
     pub root: PathBuf,
     files: HashMap<String, SiteFile>,
-    is_cached: bool,
+    caching: Caching,
 }
 
 #[derive(Debug, Clone)]
@@ -78,7 +80,7 @@ impl Site {
     ///
     /// # Errors
     /// When there is none or it cannot be read.
-    pub(crate) fn load(directory: Option<&Path>, is_cached: bool) -> Result<Self, SiteError> {
+    pub(crate) fn load(directory: Option<&Path>, caching: Caching) -> Result<Self, SiteError> {
         let (root, contents) = match directory {
             Some(directory) => (directory.to_owned(), read_directory(directory)?),
             None => (PathBuf::new(), embedded().ok_or(SiteError::NotGiven)?),
@@ -92,7 +94,7 @@ impl Site {
             names,
             root,
             files: with_compressed_forms(contents),
-            is_cached,
+            caching,
         })
     }
 
@@ -103,10 +105,10 @@ impl Site {
         let is_hashed = path
             .strip_prefix(self.names.pkg_dir.as_str())
             .is_some_and(|rest| rest.starts_with('/'));
-        let lifetime = match (self.is_cached, is_hashed) {
-            (false, _) => NOT_AT_ALL,
-            (true, true) => FOREVER,
-            (true, false) => A_DAY,
+        let lifetime = match (self.caching, is_hashed) {
+            (Caching::Off, _) => NOT_AT_ALL,
+            (Caching::On, true) => FOREVER,
+            (Caching::On, false) => A_DAY,
         };
         Some(file.response(lifetime, headers))
     }
@@ -270,7 +272,7 @@ mod tests {
     #[test]
     fn a_binary_without_a_site_says_how_to_name_one() {
         if embedded().is_none() {
-            let error = Site::load(None, true).unwrap_err();
+            let error = Site::load(None, Caching::On).unwrap_err();
             assert!(error.to_string().contains("--site"), "{error}");
         }
     }

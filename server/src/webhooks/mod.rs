@@ -5,16 +5,16 @@
 
 mod stripe;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::post;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
 
 use crate::parts::Parts;
 
 /// The gateway's notices are a few kilobytes; its own limit is 256 KB.
 const MAX_BODY_BYTES: usize = 256 * 1024;
 
-pub(crate) fn routes() -> Router<Parts> {
-    let stripe = post(stripe::receive).layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
-    Router::new().route("/webhooks/stripe", stripe)
+pub(crate) fn routes() -> OpenApiRouter<Parts> {
+    let stripe = routes!(stripe::receive).layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
+    OpenApiRouter::default().routes(stripe)
 }

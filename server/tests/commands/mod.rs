@@ -2,13 +2,15 @@
 
 use std::process::Stdio;
 
+use reqwest::StatusCode;
 use serde_json::Value;
+use server::lifecycle::Server;
 use sqlx::any::install_default_drivers;
 use sqlx::{AnyConnection, Connection};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::support::{TestDatabase, TestDirectory};
+use crate::support::{Browser, TestDatabase, TestDirectory, config};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_zerogpu-billing");
 
@@ -108,6 +110,49 @@ async fn the_demo_is_made_once_and_told_the_same_each_time() {
     let events: u64 = proved.rsplit(' ').nth(1).unwrap().parse().unwrap();
     assert!((2_000..10_000).contains(&events), "{proved}");
     installation.database.drop().await;
+}
+
+/// Its clock is a month behind: to it the failures lie ahead, and would have to be waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_is_found_after_its_password_was_mistyped_too_often() {
+    let installation = Installation {
+        directory: TestDirectory::with_site(),
+        database: TestDatabase::create().await,
+    };
+    let seed = ["seed", "--empty", "--addr", "127.0.0.1:4321"];
+    let first = installation.json(&seed, "").await;
+    let config = config(&installation.directory, &installation.database);
+    let server = Server::start(&config).await.unwrap();
+    let email = first["email"].as_str().unwrap();
+    let mut browser = Browser::new(&format!("http://{}", server.addr));
+    for _ in 0..8 {
+        browser.sign_in(email, "not-the-password").await;
+    }
+    let refused = browser.sign_in(email, first["password"].as_str().unwrap());
+    assert_eq!(refused.await.status(), StatusCode::TOO_MANY_REQUESTS);
+    server.stop().await;
+    assert_eq!(installation.json(&seed, "").await, first);
+    installation.database.drop().await;
+}
+
+/// Reading what is not there makes nothing, and says what to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn books_that_are_not_there_are_neither_proved_nor_made() {
+    let directory = TestDirectory::new();
+    let data = directory.path().join("mistyped");
+    for command in [&["prove"][..], &["export", "beancount"]] {
+        let output = Command::new(BINARY)
+            .args(command)
+            .arg("--data")
+            .arg(&data)
+            .output()
+            .await
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "{command:?}");
+        assert!(told.contains("there are no books at"), "{told}");
+        assert!(!data.exists(), "{command:?} made a directory");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

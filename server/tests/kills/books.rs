@@ -66,16 +66,23 @@ impl Books {
 }
 
 async fn read_events(connection: &mut AnyConnection) -> Vec<Event> {
-    let rows = sqlx::query("select event_id, cost_pico from usage_events where source = '/kills'")
-        .fetch_all(connection)
-        .await
-        .expect("events");
-    rows.iter()
-        .map(|row| Event {
-            id: row.get("event_id"),
+    let rows = sqlx::query(
+        "select event_key, cost_pico from usage_events
+         join usage_sources on usage_sources.no = source_no where source = '/kills'",
+    )
+    .fetch_all(connection)
+    .await
+    .expect("events");
+    let event = |row: &sqlx::any::AnyRow| {
+        let key: Vec<u8> = row.get("event_key");
+        // The ids of the load are UUIDs, which are kept as they are.
+        let id = uuid::Uuid::from_slice(&key).expect("a UUID");
+        Event {
+            id: id.to_string(),
             cost_pico: row.get("cost_pico"),
-        })
-        .collect()
+        }
+    };
+    rows.iter().map(event).collect()
 }
 
 /// Every batch that a top-up caused, with what it brought the organization. Its other transfers

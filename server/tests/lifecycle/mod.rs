@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use server::lifecycle::Server;
+use tokio::io::AsyncWriteExt;
 
 use crate::support::tenant::event;
 use crate::support::{TestDatabase, TestDirectory, TestServer, client, config, with_server};
@@ -156,4 +157,28 @@ async fn half_of_stripes_keys_stop_the_start_with_a_sentence() {
         "{error}"
     );
     assert!(!error.to_string().contains("sk_test_1"));
+}
+
+/// Half a request is nobody's: it must not keep a server from ending.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_never_becomes_whole_does_not_hold_up_the_end() {
+    let database = TestDatabase::create().await;
+    let directory = TestDirectory::with_site();
+    let config = config(&directory, &database);
+    let server = Server::start(&config).await.unwrap();
+    let mut half = tokio::net::TcpStream::connect(server.addr).await.unwrap();
+    half.write_all(b"GET /healthz HTT").await.unwrap();
+    // An idle connection is closed at once.
+    let idle = client();
+    let url = format!("http://{}/healthz", server.addr);
+    assert_eq!(
+        idle.get(&url).send().await.unwrap().status(),
+        StatusCode::OK
+    );
+
+    let began = Instant::now();
+    server.stop().await;
+    let took = began.elapsed();
+    database.drop().await;
+    assert!(took < Duration::from_secs(20), "it took {took:?}");
 }

@@ -5,6 +5,14 @@ use reqwest::StatusCode;
 use crate::support::tenant::{event, told};
 use crate::support::{client, with_server};
 
+/// Every path that takes a key in `x-api-key`.
+const KEYED: [&str; 4] = [
+    "/v1/balance",
+    "/v1/events",
+    "/v1/transactions",
+    "/v1/transactions/01932f6e-7c1a-7000-8000-0123456789ab",
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_key_that_is_known_nothing_is_answered_or_taken() {
     with_server(async |test| {
@@ -17,7 +25,7 @@ async fn without_a_key_that_is_known_nothing_is_answered_or_taken() {
             (Some("x".repeat(4_000)), "invalid_api_key"),
         ];
         for (key, code) in cases {
-            for path in ["/v1/balance", "/v1/events"] {
+            for path in KEYED {
                 let mut request = match path {
                     "/v1/events" => client().post(test.at(path)).json(&event("1")),
                     _ => client().get(test.at(path)),
@@ -44,7 +52,9 @@ async fn a_revoked_key_is_like_one_that_never_was() {
         let tenant = test.tenant("Ada").await;
         let keys = test.server.billing.api_keys();
         let key = keys.list(tenant.organization).await.unwrap().remove(0);
-        keys.revoke(tenant.organization, key.id).await.unwrap();
+        let tenancy = test.server.billing.tenancy();
+        let owner = tenancy.viewer(tenant.user, tenant.organization).await;
+        keys.revoke(&owner.unwrap().unwrap(), key.id).await.unwrap();
         let (status, body) = told(tenant.report_json(&event("1")).await).await;
         assert_eq!(
             (status, &body["error"]["code"]),

@@ -1,3 +1,6 @@
 mod balance;
+mod docs;
 mod events;
 mod keys;
+mod openapi;
+mod transactions;

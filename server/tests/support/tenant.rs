@@ -4,6 +4,7 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use types::ids::{OrganizationId, ProjectId, TopUpId, UserId};
+use types::tenancy::Role;
 
 use super::{Browser, TestServer, client};
 
@@ -34,13 +35,14 @@ impl Tenant {
             .create_organization(name, user)
             .await
             .expect("an organization");
-        let project = tenancy
+        let project = billing
+            .operator()
             .create_project(organization, "Main")
             .await
             .expect("a project");
         let (_, api_key) = billing
-            .api_keys()
-            .create(organization, project, "gateway")
+            .operator()
+            .create_key(organization, project, "gateway")
             .await
             .expect("a key");
         let name = name.to_owned();
@@ -64,6 +66,26 @@ impl Tenant {
             "signing in failed: {}",
             response.status()
         );
+        browser
+    }
+
+    /// Another person of the organization, signed in.
+    pub async fn colleague(&self, test: &TestServer, role: Role) -> Browser {
+        let billing = &test.server.billing;
+        let email = format!("{}-{}", role.as_str(), self.email);
+        let user = billing
+            .tenancy()
+            .create_user(&email, PASSWORD)
+            .await
+            .expect("a user");
+        billing
+            .operator()
+            .add_member(self.organization, user, role)
+            .await
+            .expect("a member");
+        let mut browser = Browser::new(&self.url);
+        browser.sign_in(&email, PASSWORD).await;
+        assert!(browser.session.is_some(), "{role:?} cannot sign in");
         browser
     }
 

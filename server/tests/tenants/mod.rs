@@ -8,17 +8,20 @@ use crate::support::tenant::{GOOD_CARD, event, told};
 use crate::support::{Browser, Tenant, client, with_server};
 
 /// Every server function. A new one must be tried here too.
-const SERVER_FUNCTIONS: [&str; 12] = [
+const SERVER_FUNCTIONS: [&str; 15] = [
     "add_payment_method",
     "billing_page",
+    "cancel_top_up",
     "history_page",
     "models",
+    "organizations",
     "remove_payment_method",
     "set_default_payment_method",
     "set_theme",
     "sign_in",
     "sign_out",
     "start_top_up",
+    "switch_organization",
     "top_up_status",
     "viewer",
 ];
@@ -77,7 +80,13 @@ async fn another_organizations_ids_are_like_ids_that_are_not_there() {
             .json("top_up_status", &[("id", &owned.top_up)])
             .await;
         assert_eq!(status, Value::Null, "a top-up of Ada's");
-        let refused: [(&str, &[(&str, &str)]); 4] = [
+        let canceled = bob_browser
+            .json("cancel_top_up", &[("id", &owned.top_up)])
+            .await;
+        assert_eq!(canceled, Value::Null, "a top-up of Ada's");
+        let organization = ada.organization.to_string();
+        let refused: [(&str, &[(&str, &str)]); 5] = [
+            ("switch_organization", &[("id", &organization)]),
             ("set_default_payment_method", &[("id", &owned.method)]),
             ("remove_payment_method", &[("id", &owned.method)]),
             (
@@ -129,24 +138,41 @@ async fn no_page_and_no_answer_of_one_holds_anything_of_the_other() {
             owned.method.clone(),
             owned.top_up.clone(),
         ];
-        let mut answers = Vec::new();
-        for path in ["/billing", "/billing/history", "/models", "/"] {
-            answers.push((
-                path.to_owned(),
-                browser.get(path).await.text().await.unwrap(),
-            ));
+        // Where they are looked for they can be found: by their owner.
+        let theirs = everything_shown_to(&ada_browser).await;
+        for secret in secrets.iter().filter(|it| **it != ada.project.to_string()) {
+            let is_there = theirs.iter().any(|(_, answer)| answer.contains(secret));
+            assert!(is_there, "{secret} is on no page of Ada's either");
         }
-        for function in ["viewer", "billing_page", "history_page", "models"] {
-            let body = browser.call(function, &[]).await.text().await.unwrap();
-            answers.push((function.to_owned(), body));
-        }
-        for (place, answer) in answers {
+        for (place, answer) in everything_shown_to(&browser).await {
             for secret in &secrets {
                 assert!(!answer.contains(secret), "{place} holds {secret}");
             }
         }
     })
     .await;
+}
+
+/// Every page and every answer that shows something, each with its name.
+async fn everything_shown_to(browser: &Browser) -> Vec<(String, String)> {
+    let mut answers = Vec::new();
+    for path in ["/billing", "/billing/history", "/models"] {
+        let response = browser.get(path).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        answers.push((path.to_owned(), response.text().await.unwrap()));
+    }
+    for function in [
+        "viewer",
+        "organizations",
+        "billing_page",
+        "history_page",
+        "models",
+    ] {
+        let response = browser.call(function, &[]).await;
+        assert_eq!(response.status(), StatusCode::OK, "{function}");
+        answers.push((function.to_owned(), response.text().await.unwrap()));
+    }
+    answers
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,14 +189,71 @@ async fn a_cursor_of_one_shows_the_other_only_their_own_rows() {
             .await
             .unwrap();
         let cursor = page.next.expect("Ada has two rows").0;
-        let response = bob
-            .browser()
-            .await
-            .call("history_page", &[("after", &cursor)])
-            .await;
-        let (status, body) = told(response).await;
-        let is_empty = body["rows"].as_array().is_some_and(Vec::is_empty);
-        assert!(status.is_client_error() || is_empty, "{status} {body}");
+        let after = [("after", cursor.as_str())];
+        let rows = async |browser: &Browser| {
+            let page = browser.json("history_page", &after).await;
+            page["rows"].as_array().unwrap().len()
+        };
+        assert_eq!(rows(&ada_browser).await, 1, "it leads Ada to her other row");
+        assert_eq!(rows(&bob.browser().await).await, 0);
+    })
+    .await;
+}
+
+/// Every route that takes a key. A new one must be tried here too.
+const MACHINE_ROUTES: [(&str, &str); 5] = [
+    ("POST", "/v1/events"),
+    ("POST", "/api/v1/events"),
+    ("GET", "/v1/balance"),
+    ("GET", "/v1/transactions"),
+    ("GET", "/v1/transactions/{id}"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_that_takes_a_key_is_known_to_these_tests() {
+    with_server(async |test| {
+        let response = client().get(test.at("/openapi.json")).send().await.unwrap();
+        let (_, api) = told(response).await;
+        let mut described = Vec::new();
+        for (path, item) in api["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                if operation["security"].is_array() {
+                    described.push((method.to_uppercase(), path.clone()));
+                }
+            }
+        }
+        described.sort();
+        let mut known = MACHINE_ROUTES.map(|(method, path)| (method.to_owned(), path.to_owned()));
+        known.sort();
+        assert_eq!(described, known);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_of_one_is_not_there_for_the_other() {
+    with_server(async |test| {
+        let (ada, bob) = (test.tenant("Ada").await, test.tenant("Bob").await);
+        furnish(&ada, &ada.browser().await).await;
+        let read = async |tenant: &Tenant, path: &str| {
+            let request = client().get(test.at(path));
+            let request = request.header("x-api-key", &tenant.api_key);
+            told(request.send().await.unwrap()).await
+        };
+        let (_, list) = read(&ada, "/v1/transactions?limit=1").await;
+        let id = list["transactions"][0]["id"].as_str().unwrap();
+        let path = format!("/v1/transactions/{id}");
+        assert_eq!(read(&ada, &path).await.0, StatusCode::OK);
+        let (status, body) = read(&bob, &path).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{body}");
+        let next = list["next"].as_str().unwrap();
+        for path in [
+            "/v1/transactions",
+            &format!("/v1/transactions?after={next}"),
+        ] {
+            let (_, body) = read(&bob, path).await;
+            assert_eq!(body, json!({ "transactions": [], "next": null }), "{path}");
+        }
     })
     .await;
 }
@@ -209,13 +292,15 @@ async fn a_key_reports_and_reads_for_its_own_organization_alone() {
             assert_eq!(status, StatusCode::BAD_REQUEST, "{name}: {body}");
             assert_eq!(body["error"]["param"], format!("[0].{param}"), "{body}");
         }
-        for path in ["/v1/balance", "/v1/events"] {
-            let request = match path {
-                "/v1/events" => client().post(test.at(path)).json(&event("theirs")),
-                _ => client().get(test.at(path)),
+        for (method, path) in MACHINE_ROUTES {
+            let path = path.replace("{id}", "01932f6e-7c1a-7000-8000-0123456789ab");
+            let request = match method {
+                "POST" => client().post(test.at(&path)).json(&event("theirs")),
+                _ => client().get(test.at(&path)),
             };
             let response = request
                 .header("x-api-key", &bob.api_key)
+                .bearer_auth(&bob.api_key)
                 .header("x-project-id", ada.project.to_string())
                 .send()
                 .await

@@ -3,7 +3,10 @@
 use reqwest::header::{ACCEPT, LOCATION, ORIGIN};
 use reqwest::{Method, StatusCode};
 
-use crate::support::tenant::told;
+use types::ids::TopUpId;
+use types::tenancy::Role;
+
+use crate::support::tenant::{GOOD_CARD, told};
 use crate::support::{Browser, TestServer, with_config, with_server};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,8 +58,11 @@ async fn signed_in_the_pages_open_and_the_sign_in_leads_on() {
 async fn signed_out_no_server_function_answers() {
     with_server(async |test| {
         let id = "01932f6e-7c1a-7000-8000-0123456789ab";
-        let calls: [(&str, &[(&str, &str)]); 8] = [
+        let calls: [(&str, &[(&str, &str)]); 11] = [
             ("viewer", &[]),
+            ("organizations", &[]),
+            ("switch_organization", &[("id", id)]),
+            ("cancel_top_up", &[("id", id)]),
             ("billing_page", &[]),
             ("history_page", &[]),
             (
@@ -72,6 +78,60 @@ async fn signed_out_no_server_function_answers() {
             let (status, body) = told(test.browser().call(function, fields).await).await;
             assert_eq!(status, StatusCode::UNAUTHORIZED, "{function}: {body}");
         }
+    })
+    .await;
+}
+
+/// Whoever may only look changes nothing, whatever they send.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_change_money_is_refused_by_every_server_function_that_does() {
+    with_server(async |test| {
+        let tenant = test.tenant("Ada").await;
+        let owner = tenant.browser().await;
+        let token = tenant.token(&owner, GOOD_CARD).await;
+        let saved = owner.json("add_payment_method", &[("token", &token)]).await;
+        let card = saved["id"].as_str().unwrap();
+        let id = TopUpId::generate().to_string();
+        let other = tenant.token(&owner, GOOD_CARD).await;
+        let calls: [(&str, &[(&str, &str)]); 6] = [
+            (
+                "start_top_up",
+                &[
+                    ("id", &id),
+                    ("amount", "25"),
+                    ("method", card),
+                    ("token", ""),
+                ],
+            ),
+            (
+                "start_top_up",
+                &[
+                    ("id", &id),
+                    ("amount", "25"),
+                    ("method", ""),
+                    ("token", &other),
+                ],
+            ),
+            ("cancel_top_up", &[("id", &id)]),
+            ("add_payment_method", &[("token", &other)]),
+            ("set_default_payment_method", &[("id", card)]),
+            ("remove_payment_method", &[("id", card)]),
+        ];
+        for role in [Role::Member, Role::Finance] {
+            let browser = tenant.colleague(test, role).await;
+            for (function, fields) in calls {
+                let (status, body) = told(browser.call(function, fields).await).await;
+                assert_eq!(status, StatusCode::FORBIDDEN, "{role:?} {function}: {body}");
+            }
+            let page = browser.json("billing_page", &[]).await;
+            assert_eq!(page["payment_methods"].as_array().unwrap().len(), 1);
+        }
+        assert_eq!(tenant.balance().await, "0.00");
+        // The same calls of somebody who may: the first is taken.
+        let admin = tenant.colleague(test, Role::BillingAdmin).await;
+        let (function, fields) = calls[0];
+        admin.json(function, fields).await;
+        assert_eq!(tenant.balance().await, "25.00");
     })
     .await;
 }
@@ -199,6 +259,17 @@ async fn a_form_larger_than_any_of_ours_is_refused_before_it_is_read() {
             .call("sign_in", &[("email", &huge), ("password", "x")])
             .await;
         assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_with_a_slash_too_many_is_found() {
+    with_server(async |test| {
+        let browser = signed_in(test).await;
+        let response = browser.get("/billing/?add=1").await;
+        assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT);
+        assert_eq!(response.headers()[LOCATION], "/billing?add=1");
     })
     .await;
 }

@@ -50,6 +50,7 @@ async fn a_pages_scripts_carry_the_nonce_that_its_policy_allows() {
             );
             nonces.push(allowed.to_owned());
         }
+        nonces.sort();
         nonces.dedup();
         assert_eq!(nonces.len(), 4, "every answer has a nonce of its own");
     })
@@ -83,6 +84,29 @@ async fn every_answer_carries_the_security_headers() {
                 !headers.contains_key("strict-transport-security"),
                 "{path}: plain http"
             );
+        }
+    })
+    .await;
+}
+
+/// What goes wrong is answered as carefully as what goes well.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_to_what_is_refused_or_breaks_carry_them_too() {
+    with_server(async |test| {
+        let browser = test.tenant("Ada").await.browser().await;
+        let huge = "x".repeat(200_000);
+        let form = [("email", huge.as_str()), ("password", "x")];
+        // Each on a connection of its own: what was not read whole ends it.
+        let too_large = test.browser().call("sign_in", &form).await;
+        let too_large_form = test.browser().post("sign_in", &form).await;
+        let broken = browser.call("top_up_status", &[("id", "not-an-id")]).await;
+        for (response, status) in [(too_large, 413), (too_large_form, 413), (broken, 500)] {
+            assert_eq!(response.status(), status);
+            let headers = response.headers();
+            assert!(headers.contains_key(CONTENT_SECURITY_POLICY), "{status}");
+            assert_eq!(value(headers, "x-content-type-options"), "nosniff");
+            assert_eq!(value(headers, "x-frame-options"), "DENY");
+            assert_eq!(value(headers, "cache-control"), "no-store");
         }
     })
     .await;

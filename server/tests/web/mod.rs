@@ -3,3 +3,4 @@ mod headers;
 mod sign_in;
 mod site;
 mod top_up;
+mod unavailable;

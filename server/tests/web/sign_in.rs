@@ -105,6 +105,44 @@ async fn every_sign_in_makes_a_new_session_whatever_the_browser_had() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_new_sign_in_ends_the_session_that_the_browser_had() {
+    with_server(async |test| {
+        let tenant = test.tenant("Ada").await;
+        let mut browser = tenant.browser().await;
+        let earlier = browser.clone();
+        browser.sign_in(&tenant.email, PASSWORD).await;
+        let viewer = earlier.call("viewer", &[]).await;
+        assert_eq!(viewer.status(), StatusCode::UNAUTHORIZED);
+        let viewer = browser.call("viewer", &[]).await;
+        assert_eq!(viewer.status(), StatusCode::OK);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_form_without_a_session_leads_to_the_sign_in_and_back() {
+    with_server(async |test| {
+        let id = "01932f6e-7c1a-7000-8000-0123456789ab";
+        let fields = [("id", id), ("amount", "25"), ("method", id), ("token", "")];
+        let response = test.browser().post("start_top_up", &fields).await;
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        let location = response.headers()["location"].to_str().unwrap();
+        let next = id.replace('-', "%2D");
+        assert_eq!(location, format!("/login?next=%2Fbilling%3Fadd%3D{next}"));
+        let cookies: Vec<_> = response
+            .headers()
+            .get_all("set-cookie")
+            .iter()
+            .map(|cookie| cookie.to_str().unwrap().to_owned())
+            .collect();
+        let kept = |name: &str| cookies.iter().any(|cookie| cookie.starts_with(name));
+        assert!(kept("refused-sign_in="), "{cookies:?}");
+        assert!(kept("refused-top_up="), "{cookies:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn signing_out_ends_the_session_for_whoever_kept_its_cookie() {
     with_server(async |test| {
         let tenant = test.tenant("Ada").await;

@@ -1,12 +1,12 @@
 //! Adding credit through the server function that the dialog and the plain form use.
 
-use reqwest::header::ACCEPT;
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
+use reqwest::header::LOCATION;
 use serde_json::Value;
 use types::ids::TopUpId;
 
 use crate::support::tenant::{GOOD_CARD, find, told};
-use crate::support::{Browser, Tenant, client, with_server};
+use crate::support::{Browser, Tenant, TestServer, client, with_server};
 
 /// Its bank says no.
 const DECLINED_CARD: &str = "4000000000000002";
@@ -102,19 +102,144 @@ async fn the_plain_form_answers_with_a_page_to_go_to() {
         let method = saved_card(&tenant, &browser).await;
         let id = TopUpId::generate().to_string();
         let response = browser
-            .request(Method::POST, "/api/start_top_up")
-            .header(ACCEPT, "text/html,application/xhtml+xml")
-            .header("sec-fetch-site", "same-origin")
-            .form(&with_saved(&id, "10", &method))
-            .send()
-            .await
-            .unwrap();
+            .post("start_top_up", &with_saved(&id, "10", &method))
+            .await;
         assert_eq!(response.status(), StatusCode::SEE_OTHER);
-        let location = response.headers()["location"].to_str().unwrap();
-        assert!(location.starts_with("/billing"), "{location}");
+        assert_eq!(
+            response.headers()[LOCATION],
+            format!("/billing?top_up={id}")
+        );
         assert_eq!(tenant.balance().await, "10.00");
     })
     .await;
+}
+
+/// What the sandbox is asked for is not answered any more.
+async fn silence(test: &TestServer, calls: &str) {
+    let sandbox = test.server.sandbox.as_ref().unwrap();
+    let fault = [
+        ("fault", "answer_lost_before"),
+        ("target", calls),
+        ("count", "1000"),
+    ];
+    let ordered = client()
+        .post(test.at("/sandbox/_control/faults"))
+        .bearer_auth(sandbox.secret_key())
+        .form(&fault)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(ordered.status(), StatusCode::OK);
+}
+
+/// The id that a page's plain form will send.
+fn id_in_form(html: &str) -> Option<&str> {
+    let (_, after) = html.split_once("name=\"id\" value=\"")?;
+    after.split('"').next()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_form_whose_end_is_not_known_is_never_followed_by_one_with_another_id() {
+    with_server(async |test| {
+        let tenant = test.tenant("Ada").await;
+        let browser = tenant.browser().await;
+        let method = saved_card(&tenant, &browser).await;
+        let id = TopUpId::generate().to_string();
+        silence(test, "/v1/payment_intents").await;
+        let response = browser
+            .post("start_top_up", &with_saved(&id, "25", &method))
+            .await;
+        let page = response.headers()[LOCATION].to_str().unwrap().to_owned();
+        assert_eq!(page, format!("/billing?top_up={id}"));
+        // The page it leads to, and the form's own by the Back button.
+        for path in [page, format!("/billing?add={id}")] {
+            let html = browser.get(&path).await.text().await.unwrap();
+            assert!(html.contains("no need to pay again"), "{path}");
+            assert_eq!(id_in_form(&html), None, "{path} has a form to pay with");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_form_that_did_not_reach_the_processor_is_offered_again_under_its_id() {
+    with_server(async |test| {
+        let tenant = test.tenant("Ada").await;
+        let browser = tenant.browser().await;
+        silence(test, "/v1/customers").await;
+        let id = TopUpId::generate().to_string();
+        // An organization without a customer at the gateway has no card there either.
+        let fields = [
+            ("id", id.as_str()),
+            ("amount", "25"),
+            ("method", ""),
+            ("token", "pm_card_visa"),
+        ];
+        let response = browser.post("start_top_up", &fields).await;
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        let page = response.headers()[LOCATION].to_str().unwrap();
+        assert_eq!(page, format!("/billing?top_up={id}"));
+        let response = browser.get(page).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let html = response.text().await.unwrap();
+        assert!(html.contains("The payment was not started."), "{html}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_plain_forms_id_stands_in_its_address_and_stays_after_a_refusal() {
+    with_server(async |test| {
+        let tenant = test.tenant("Ada").await;
+        let browser = tenant.browser().await;
+        let method = saved_card(&tenant, &browser).await;
+        let named = browser.get("/billing?add=1").await;
+        assert_eq!(named.status(), StatusCode::SEE_OTHER);
+        let page = named.headers()[LOCATION].to_str().unwrap().to_owned();
+        let id = page.strip_prefix("/billing?add=").unwrap();
+        for _ in 0..2 {
+            let html = browser.get(&page).await.text().await.unwrap();
+            assert_eq!(id_in_form(&html), Some(id));
+        }
+        let refused = browser
+            .post("start_top_up", &with_saved(id, "4", &method))
+            .await;
+        assert_eq!(refused.headers()[LOCATION], page);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_waits_for_the_bank_can_be_given_up() {
+    with_server(async |test| {
+        let tenant = test.tenant("Ada").await;
+        let browser = tenant.browser().await;
+        let (id, url) = start_asking(&tenant, &browser).await;
+        let given_up = browser.json("cancel_top_up", &[("id", &id)]).await;
+        assert_eq!(given_up["state"]["state"], "canceled", "{given_up}");
+        answer_bank_anyway(&url).await;
+        let status = browser.json("top_up_status", &[("id", &id)]).await;
+        assert_eq!(status["state"]["state"], "canceled", "{status}");
+        assert_eq!(tenant.balance().await, "0.00");
+
+        let (id, _) = start_asking(&tenant, &browser).await;
+        let plain = browser.post("cancel_top_up", &[("id", &id)]).await;
+        assert_eq!(plain.headers()[LOCATION], format!("/billing?top_up={id}"));
+    })
+    .await;
+}
+
+/// Whoever still has the bank's page open finds nothing to answer.
+async fn answer_bank_anyway(url: &str) {
+    let html = client()
+        .get(url)
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert!(!html.contains("client_secret\" value"), "{html}");
 }
 
 /// Its bank asks the person to confirm.

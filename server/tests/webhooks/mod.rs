@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use hmac::{Hmac, KeyInit, Mac};
 use reqwest::StatusCode;
 use serde_json::Value;
+use sha2::Sha256;
 
 use crate::support::tenant::told;
 use crate::support::{client, with_server};
@@ -65,7 +67,8 @@ async fn the_sandboxs_notices_arrive_and_are_taken() {
             taken = text
                 .lines()
                 .filter(|line| line.starts_with("billing_gateway_events_total"))
-                .filter(|line| !line.contains("refused"))
+                // `applied` or `already_applied`: it was about a payment of ours.
+                .filter(|line| line.contains("applied"))
                 .count();
             if taken > 0 {
                 break;
@@ -73,12 +76,42 @@ async fn the_sandboxs_notices_arrive_and_are_taken() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         assert!(taken > 0, "no notice arrived");
+        let metrics = client().get(test.at("/metrics")).send().await.unwrap();
+        let text = metrics.text().await.unwrap();
+        let once = r#"billing_top_ups_total{outcome="succeeded"} 1"#;
+        assert!(text.lines().any(|line| line == once), "{text}");
         assert_eq!(
             tenant.balance().await,
             "25.00",
             "a notice credits nothing twice"
         );
         let _: Value = tenant.browser().await.json("billing_page", &[]).await;
+    })
+    .await;
+}
+
+/// It is the gateway's: sending it again would not help, and its signature is not at fault.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_notice_that_cannot_be_read_is_taken_and_counted() {
+    with_server(async |test| {
+        let sandbox = test.server.sandbox.as_ref().unwrap();
+        let body = r#"{"object":"event"}"#;
+        let time = test.server.billing.now().timestamp();
+        let mut mac = Hmac::<Sha256>::new_from_slice(sandbox.webhook_secret().as_bytes()).unwrap();
+        mac.update(format!("{time}.{body}").as_bytes());
+        let signature = hex::encode(mac.finalize().into_bytes());
+        let answer = client()
+            .post(test.at(PATH))
+            .header("stripe-signature", format!("t={time},v1={signature}"))
+            .body(body)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        let metrics = client().get(test.at("/metrics")).send().await.unwrap();
+        let text = metrics.text().await.unwrap();
+        let counted = r#"billing_gateway_events_total{result="unreadable"}"#;
+        assert!(text.contains(counted), "{text}");
     })
     .await;
 }

@@ -43,11 +43,12 @@ impl Plot {
             .iter()
             .enumerate()
             .map(|(index, nanos)| (WIDTH * index as i128 / last, y(i128::from(*nanos))));
+        let unit = Unit::of(step, step * low.abs().max(high.abs()));
         let ticks = (low..=high).rev().map(|mark| {
             let nanos = mark * step;
             Tick {
                 y: y(nanos),
-                label: mark_label(nanos, step),
+                label: unit.label(nanos),
             }
         });
         Self {
@@ -96,14 +97,61 @@ fn steps(points: usize) -> i128 {
     points.max(2) as i128 - 1
 }
 
-/// Whole dollars where the step is one: `$20`, not `$20.00`.
-fn mark_label(nanos: i128, step: i128) -> String {
-    let nanos = i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX });
-    if step >= NANOS_A_DOLLAR {
+/// What the marks of one axis are written in: long labels would leave no room for the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    /// `$0.25`
+    Cents,
+    /// `$20`, not `$20.00`.
+    Dollars,
+    /// `$250K`, `$1.5M`: so many dollars, and their letter.
+    Many(i128, char),
+}
+
+impl Unit {
+    const MANY: [(i128, i128, char); 3] = [
+        (1_000_000_000, 1_000_000_000, 'B'),
+        (1_000_000, 1_000_000, 'M'),
+        (100_000, 1_000, 'K'),
+    ];
+
+    /// For marks that are `step` apart and reach as far as `widest`, in nano-dollars.
+    fn of(step: i128, widest: i128) -> Self {
+        if step < NANOS_A_DOLLAR {
+            return Self::Cents;
+        }
+        Self::MANY
+            .into_iter()
+            .find(|(from, ..)| widest >= from * NANOS_A_DOLLAR)
+            .map_or(Self::Dollars, |(_, dollars, letter)| {
+                Self::Many(dollars, letter)
+            })
+    }
+
+    /// Exact: a step is at least half a unit, so that one decimal is enough.
+    fn label(self, nanos: i128) -> String {
         let sign = if nanos < 0 { "-" } else { "" };
-        format!("{sign}${}", count((nanos / 1_000_000_000).abs()))
-    } else {
-        Money::from_nanos(nanos).dollars().to_string()
+        let dollars = (nanos / NANOS_A_DOLLAR).abs();
+        match self {
+            Self::Cents => {
+                let bound = if nanos < 0 { i64::MIN } else { i64::MAX };
+                let nanos = i64::try_from(nanos).unwrap_or(bound);
+                Money::from_nanos(nanos).dollars().to_string()
+            }
+            Self::Many(unit, letter) if dollars > 0 => {
+                let (whole, tenths) = (dollars / unit, dollars % unit * 10 / unit);
+                let decimal = if tenths > 0 {
+                    format!(".{tenths}")
+                } else {
+                    String::new()
+                };
+                format!("{sign}${whole}{decimal}{letter}")
+            }
+            Self::Dollars | Self::Many(..) => {
+                let dollars = i64::try_from(dollars).unwrap_or(i64::MAX);
+                format!("{sign}${}", count(dollars))
+            }
+        }
     }
 }
 
@@ -127,6 +175,37 @@ mod tests {
         assert_eq!(labels(&[5 * DOLLAR]), ["$6", "$4", "$2", "$0"]);
         assert_eq!(labels(&[-DOLLAR / 2, DOLLAR]), ["$2", "$1", "$0", "-$1"]);
         assert_eq!(labels(&[2_500 * DOLLAR])[0], "$3,000");
+    }
+
+    #[test]
+    fn marks_of_large_balances_leave_room_for_the_line() {
+        let million = 1_000_000 * DOLLAR;
+        assert_eq!(labels(&[90_000 * DOLLAR])[0], "$100K");
+        assert_eq!(labels(&[9 * million]), ["$10M", "$5M", "$0"]);
+        assert_eq!(
+            labels(&[1_400 * million / 1_000]),
+            ["$1.5M", "$1M", "$0.5M", "$0"]
+        );
+        assert_eq!(labels(&[-2 * million, 0]), ["$1M", "$0", "-$1M", "-$2M"]);
+        assert_eq!(labels(&[i64::MAX]), ["$10B", "$5B", "$0"]);
+    }
+
+    #[test]
+    fn a_label_says_exactly_where_its_mark_stands() {
+        for magnitude in 0..18 {
+            for factor in 1..10 {
+                let balance = factor * 10_i64.pow(magnitude);
+                for balances in [[balance, 0], [-balance, balance], [-balance / 3, balance]] {
+                    let labels = labels(&balances);
+                    let mut distinct = labels.clone();
+                    distinct.dedup();
+                    assert_eq!(distinct, labels, "{balances:?}");
+                    // Sums below a dollar have all their digits.
+                    let is_short = labels.iter().all(|label| label.len() <= 8);
+                    assert!(is_short || balance < DOLLAR, "{labels:?}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::field::{FieldProblem, InputKind, PaymentInput};
 use super::icon::{Glyph, Icon};
 use super::problem::{Problem, Problems, input_id};
 use crate::browser;
+use crate::layout::payments_mode::PaymentsMode;
 
 /// A card while it is typed. It stays as it is when a payment fails.
 #[derive(Clone, Copy)]
@@ -34,6 +35,13 @@ impl CardDraft {
             security_code: RwSignal::new(String::new()),
             country: RwSignal::new(String::new()),
         }
+    }
+
+    /// Whether nothing has been typed yet.
+    pub fn is_empty(self) -> bool {
+        [self.number, self.expiry, self.security_code]
+            .iter()
+            .all(|field| field.with_untracked(String::is_empty))
     }
 
     /// Forgets the card, once it is saved or was paid with.
@@ -74,11 +82,7 @@ impl CardDraft {
 }
 
 #[component]
-pub fn CardFieldset(
-    draft: CardDraft,
-    problems: Problems,
-    tokenizer: TokenizerView,
-) -> impl IntoView {
+pub fn CardFieldset(draft: CardDraft, problems: Problems) -> impl IntoView {
     let brand = Memo::new(move |_| draft.brand());
     view! {
         <fieldset class="card-fields">
@@ -115,13 +119,7 @@ pub fn CardFieldset(
                 />
             </div>
             <CountrySelect draft problems/>
-            <p class="secure-line">
-                <Icon glyph=Glyph::Lock/>
-                <span>
-                    "Payments are processed securely. Your card number goes straight to the payment processor and never touches our servers."
-                </span>
-            </p>
-            {is_sandbox(&tokenizer).then(|| view! { <SandboxHint/> })}
+            {(PaymentsMode::of_site() == PaymentsMode::Test).then(|| view! { <TestCardHint/> })}
         </fieldset>
     }
     .into_any()
@@ -130,7 +128,7 @@ pub fn CardFieldset(
 #[component]
 fn CountrySelect(draft: CardDraft, problems: Problems) -> impl IntoView {
     let id = input_id(PaymentField::Country);
-    let message = problems.message(Some(PaymentField::Country));
+    let message = problems.message(PaymentField::Country);
     if draft.country.with_untracked(String::is_empty) {
         let region = browser::region();
         let known = region.filter(|region| COUNTRIES.iter().any(|(code, _)| code == region));
@@ -163,13 +161,12 @@ fn CountrySelect(draft: CardDraft, problems: Problems) -> impl IntoView {
     .into_any()
 }
 
-/// The built-in processor takes test cards alone; say so where someone might type a real one.
+/// A gateway in test mode takes test cards alone; say so where someone might type a real one.
 #[component]
-fn SandboxHint() -> impl IntoView {
+fn TestCardHint() -> impl IntoView {
     view! {
-        <p class="sandbox-hint">
-            <span class="pill pill-waiting">"Test mode"</span>
-            " No real card is charged. Use "
+        <p class="test-card-hint">
+            "No real card is charged here. Use "
             <span class="mono">"4242 4242 4242 4242"</span>
             ", any future date and any code."
         </p>
@@ -177,9 +174,18 @@ fn SandboxHint() -> impl IntoView {
     .into_any()
 }
 
-/// The sandbox is served by ourselves, so its address is a path.
-fn is_sandbox(tokenizer: &TokenizerView) -> bool {
-    tokenizer.url.contains("/sandbox/")
+/// Where a card goes, for whoever is about to pay with one. Stands beside the button.
+#[component]
+pub fn SecureLine() -> impl IntoView {
+    view! {
+        <p class="secure-line">
+            <Icon glyph=Glyph::Lock/>
+            <span>
+                "Secure checkout. Card details go straight to the payment processor and never touch our servers."
+            </span>
+        </p>
+    }
+    .into_any()
 }
 
 fn type_number(input: &HtmlInputElement, value: RwSignal<String>) {

@@ -2,10 +2,9 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::browser;
-use crate::components::card_form::{CardDraft, CardFieldset};
+use crate::components::card_form::{CardDraft, CardFieldset, SecureLine};
 use crate::components::dialog::Dialog;
-use crate::components::notice::{Notice, NoticeKind};
-use crate::components::problem::{GENERAL_ID, Problem, Problems, input_id};
+use crate::components::problem::{GeneralProblem, Problem, Problems, explained, input_id};
 use crate::server_fns::billing_page::BillingPage as Page;
 use crate::server_fns::payment_method::add_payment_method;
 use types::payment::PaymentField;
@@ -34,9 +33,10 @@ pub fn AddCardDialog(
         spawn_local(async move {
             let tokenizer = page.with_untracked(|page| page.tokenizer.clone());
             let saved = match draft.tokenize(&tokenizer).await {
-                Ok(token) => add_payment_method(token)
-                    .await
-                    .map_err(|error| vec![Problem::from(&error)]),
+                Ok(token) => match add_payment_method(token).await {
+                    Ok(method) => Ok(method),
+                    Err(error) => Err(vec![Problem::from(&explained(error).await)]),
+                },
                 Err(problems) => Err(problems),
             };
             match saved {
@@ -60,11 +60,9 @@ pub fn AddCardDialog(
                     save();
                 }
             >
-                <CardFieldset draft problems tokenizer=page.with_untracked(|page| page.tokenizer.clone())/>
+                <CardFieldset draft problems/>
                 <div class="dialog-foot">
-                    {move || problems.message(None).get().map(|message| view! {
-                        <Notice kind=NoticeKind::Bad id=GENERAL_ID>{message}</Notice>
-                    })}
+                    <GeneralProblem problems/>
                     <button
                         type="submit"
                         class="button button-primary button-wide"
@@ -73,6 +71,7 @@ pub fn AddCardDialog(
                     >
                         <span>"Save card"</span>
                     </button>
+                    <SecureLine/>
                 </div>
             </form>
         </Dialog>

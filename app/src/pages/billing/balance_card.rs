@@ -4,6 +4,9 @@ use types::balance::Balance;
 use crate::components::balance_line::{BalanceLine, Day};
 use crate::components::money::{Money, MoneyStyle};
 
+/// `$999,999.99`: what is longer is written smaller on a narrow page.
+const USUAL_LENGTH: usize = 11;
+
 /// What there is, what of it is held or owed, how long it lasts, and how it moved.
 #[component]
 pub fn BalanceCard(
@@ -16,6 +19,7 @@ pub fn BalanceCard(
     // A sum past the type's range would be nine billion dollars: what was bought is shown then.
     let posted = balance.posted().unwrap_or(balance.prepaid).dollars();
     let exact = posted.has_hidden_digits().then(|| posted.exact_label());
+    let is_long = posted.rounded_down().len() > USUAL_LENGTH;
     view! {
         <section class="card balance-card" aria-labelledby="balance-title">
             <div class="balance-head">
@@ -23,7 +27,11 @@ pub fn BalanceCard(
                 {children()}
             </div>
             <div class="balance-figures">
-                <p class="balance-amount" class:negative=posted.is_negative()>
+                <p
+                    class="balance-amount"
+                    class:negative=posted.is_negative()
+                    class:long=is_long
+                >
                     <Money amount=posted style=MoneyStyle::RoundedDown/>
                 </p>
                 {exact.map(|exact| view! {

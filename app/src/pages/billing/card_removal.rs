@@ -14,7 +14,11 @@ pub fn RemovalDialog(
 ) -> impl IntoView {
     let remove = ServerAction::<RemovePaymentMethod>::new();
     let open = RwSignal::new(false);
-    Effect::new(move || open.set(removing.with(Option::is_some)));
+    Effect::new(move || {
+        // What was said of another card does not hold for this one.
+        remove.clear();
+        open.set(removing.with(Option::is_some));
+    });
     Effect::new(move || {
         if remove.value().with(|value| matches!(value, Some(Ok(())))) {
             open.set(false);

@@ -1,9 +1,12 @@
 use leptos::form::ActionForm;
 use leptos::prelude::*;
+use types::ids::PaymentMethodId;
 use types::payment::PaymentMethodView;
 use types::tenancy::Role;
+use wasm_bindgen::JsCast;
+use web_sys::Node;
 
-use super::card_removal::{PlainRemoval, RemovalDialog};
+use super::card_removal::PlainRemoval;
 use crate::components::brand_mark::BrandMark;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::notice::{Notice, NoticeKind};
@@ -17,13 +20,17 @@ pub fn MethodsCard(
     refresh: Callback<()>,
     /// Opens the dialog for a new card.
     adding: RwSignal<bool>,
+    /// The card whose removal is asked about in a dialog.
+    removing: RwSignal<Option<PaymentMethodView>>,
     /// Without script: the card whose removal is to be confirmed in the page.
-    plain_removal: RwSignal<Option<String>>,
+    plain_removal: RwSignal<Option<PaymentMethodId>>,
 ) -> impl IntoView {
-    let may_change = role.may_change_money();
     let set_default = ServerAction::<SetDefaultPaymentMethod>::new();
-    let removing = RwSignal::new(None::<PaymentMethodView>);
-    let problem = move || set_default.value().get().and_then(Result::err);
+    // What an earlier try came to is not said while the next one is at work.
+    let problem = move || {
+        let ended = set_default.value().get().and_then(Result::err);
+        ended.filter(|_| !set_default.pending().get())
+    };
     Effect::new(move || {
         if set_default
             .value()
@@ -32,36 +39,33 @@ pub fn MethodsCard(
             refresh.run(());
         }
     });
-    let to_confirm = plain_removal.get_untracked().and_then(|id| {
-        methods
-            .iter()
-            .find(|method| method.id.to_string() == id)
-            .cloned()
-    });
+    let all = StoredValue::new(methods.clone());
+    let to_confirm = move || {
+        let id = plain_removal.get()?;
+        all.with_value(|all| all.iter().find(|method| method.id == id).cloned())
+    };
     let is_empty = methods.is_empty();
     let rows = methods.into_iter().map(|method| {
-        view! {
-            <MethodRow method may_change set_default removing/>
-        }
+        view! { <MethodRow method role set_default removing/> }
     });
     view! {
         <section class="card methods-card" aria-labelledby="methods-title">
             <div class="card-head">
                 <h2 id="methods-title">"Payment methods"</h2>
-                {may_change.then(|| view! {
+                {role.may_change_money().then(|| view! {
                     <p class="faint">"Add or change your payment method."</p>
                 })}
             </div>
             {move || problem().map(|error| view! {
                 <Notice kind=NoticeKind::Bad>{error.to_string()}</Notice>
             })}
-            {to_confirm.map(|method| view! { <PlainRemoval method/> })}
+            {move || to_confirm().map(|method| view! { <PlainRemoval method/> })}
             {if is_empty {
-                view! { <NoCards may_change/> }.into_any()
+                view! { <NoCards role/> }.into_any()
             } else {
                 view! { <ul>{rows.collect_view()}</ul> }.into_any()
             }}
-            {if may_change {
+            {if role.may_change_money() {
                 view! { <AddCardLink adding/> }.into_any()
             } else {
                 view! {
@@ -69,7 +73,6 @@ pub fn MethodsCard(
                 }
                 .into_any()
             }}
-            <RemovalDialog removing refresh/>
         </section>
     }
     .into_any()
@@ -94,8 +97,8 @@ fn AddCardLink(adding: RwSignal<bool>) -> impl IntoView {
 }
 
 #[component]
-fn NoCards(may_change: bool) -> impl IntoView {
-    let words = if may_change {
+fn NoCards(role: Role) -> impl IntoView {
+    let words = if role.may_change_money() {
         "A saved card makes the next top-up two clicks."
     } else {
         "No card is saved yet."
@@ -112,7 +115,7 @@ fn NoCards(may_change: bool) -> impl IntoView {
 #[component]
 fn MethodRow(
     method: PaymentMethodView,
-    may_change: bool,
+    role: Role,
     set_default: ServerAction<SetDefaultPaymentMethod>,
     removing: RwSignal<Option<PaymentMethodView>>,
 ) -> impl IntoView {
@@ -125,7 +128,7 @@ fn MethodRow(
                 <Expiry method=method.clone()/>
             </span>
             {method.is_default.then(|| view! { <span class="pill">"Default"</span> })}
-            {may_change.then(|| view! { <MethodMenu method set_default removing/> })}
+            {role.may_change_money().then(|| view! { <MethodMenu method set_default removing/> })}
         </li>
     }
     .into_any()
@@ -141,7 +144,8 @@ pub fn Expiry(method: PaymentMethodView) -> impl IntoView {
     view! { <span class=class>{words}" "{method.card.expiry()}</span> }
 }
 
-/// A disclosure works without script; with it, it closes once the focus has left.
+/// A disclosure works without script; with it, it closes once the focus has left it, and on Escape,
+/// which gives the focus back to what opened it.
 #[component]
 fn MethodMenu(
     method: PaymentMethodView,
@@ -154,6 +158,18 @@ fn MethodMenu(
             menu.set_open(false);
         }
     };
+    let leave = move |event: web_sys::FocusEvent| {
+        let to = event
+            .related_target()
+            .and_then(|target| target.dyn_into::<Node>().ok());
+        let stays = menu
+            .get_untracked()
+            .is_some_and(|menu| menu.contains(to.as_ref()));
+        if !stays {
+            close();
+        }
+    };
+    let summary = NodeRef::<leptos::html::Summary>::new();
     let remove_href = format!("/billing?remove={}", method.id);
     let label = format!("Change {}", method.card.label());
     let (id, is_default) = (method.id.to_string(), method.is_default);
@@ -162,14 +178,21 @@ fn MethodMenu(
             class="menu"
             name="method-menu"
             node_ref=menu
+            on:focusout=leave
             on:keydown=move |event| {
                 if event.key() == "Escape" {
                     close();
+                    if let Some(summary) = summary.get_untracked() {
+                        let _ = summary.focus();
+                    }
                 }
             }
         >
-            <summary class="icon-button" aria-label=label><Icon glyph=Glyph::More/></summary>
-            <div class="menu-items">
+            <summary class="icon-button" aria-label=label node_ref=summary>
+                <Icon glyph=Glyph::More/>
+            </summary>
+            // Takes the focus where a browser gives none to what is clicked: it stays in the menu.
+            <div class="menu-items" tabindex="-1">
                 {(!is_default).then(|| view! {
                     <ActionForm action=set_default>
                         <input type="hidden" name="id" value=id/>

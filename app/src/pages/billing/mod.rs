@@ -15,19 +15,23 @@ use leptos::task::spawn_local;
 use leptos_meta::Title;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_navigate, use_query_map};
-use types::ids::TopUpId;
+use leptos_router::params::ParamsMap;
+use serde::{Deserialize, Serialize};
+use types::ids::{PaymentMethodId, TopUpId};
+use types::payment::PaymentMethodView;
 use types::tenancy::Role;
 use types::top_up::TopUpView;
 
 use self::add_card::AddCardDialog;
-use self::add_credit::{AddCreditDialog, PlainTopUp, TopUpForm};
+use self::add_credit::{AddCreditDialog, PlainTopUp, TopUpForm, Typed};
 use self::balance_card::BalanceCard;
+use self::card_removal::RemovalDialog;
 use self::history_card::HistoryCard;
 use self::methods_card::MethodsCard;
 use self::plan_card::PlanCard;
-use self::result_notice::ResultNotice;
+use self::result_notice::{NotStartedNotice, ResultNotice, UnknownNotice, WaitingNotice};
 use self::skeleton::BillingSkeleton;
-use crate::browser::attempt::Attempt;
+use crate::browser::attempt::{Attempt, Stage};
 use crate::components::icon::{Glyph, Icon};
 use crate::components::load::Load;
 use crate::components::notice::{Notice, NoticeKind};
@@ -36,32 +40,50 @@ use crate::error::AppError;
 use crate::server_fns::billing_page::{BillingPage as Page, billing_page};
 use crate::server_fns::payment_method::PAYMENT_METHOD_FORM;
 use crate::server_fns::refusal::{Refusal, take_refusal};
+#[cfg(feature = "ssr")]
+use crate::server_fns::top_up::form_page;
 use crate::server_fns::top_up::{TOP_UP_FORM, top_up_status};
 
-/// The page, and how the top-up stands that a form without script has just led here.
-async fn load(top_up: Option<TopUpId>) -> Result<(Page, Option<TopUpView>), AppError> {
+/// How the top-up stands that the address names.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum Standing {
+    /// The address names none.
+    NotAsked,
+    NotStarted(TopUpId),
+    Known(TopUpView),
+    /// It could not be found out; the page stands all the same.
+    Unknown(TopUpId),
+}
+
+async fn load(top_up: Option<TopUpId>) -> Result<(Page, Standing), AppError> {
     // First the top-up: asking may settle it, and the balance should already show it.
-    let top_up = match top_up {
-        Some(id) => top_up_status(id).await?,
-        None => None,
+    let standing = match top_up {
+        None => Standing::NotAsked,
+        Some(id) => match top_up_status(id).await {
+            Ok(None) => Standing::NotStarted(id),
+            Ok(Some(top_up)) => Standing::Known(top_up),
+            Err(_) => {
+                #[cfg(feature = "ssr")]
+                crate::ssr::keep_page();
+                Standing::Unknown(id)
+            }
+        },
     };
-    Ok((billing_page().await?, top_up))
+    Ok((billing_page().await?, standing))
 }
 
 #[component]
 pub fn BillingPage() -> impl IntoView {
-    let query = use_query_map().get_untracked();
-    let top_up = query.get("top_up").and_then(|id| id.parse().ok());
-    let asked = Asked {
-        add: query.get("add").is_some(),
-        remove: query.get("remove"),
-    };
+    let asked = Asked::read(&use_query_map().get_untracked());
+    #[cfg(feature = "ssr")]
+    asked.name_form();
     // Shared with the browser, so that it takes over the page as the server rendered it.
     let refusals = SharedValue::new(|| Refusals {
         top_up: take_refusal(TOP_UP_FORM),
         payment_method: take_refusal(PAYMENT_METHOD_FORM),
     })
     .into_inner();
+    let top_up = asked.top_up;
     let page = Resource::new_blocking(|| (), move |()| load(top_up));
     view! {
         <Title text="Billing"/>
@@ -69,43 +91,82 @@ pub fn BillingPage() -> impl IntoView {
         <Load
             resource=page
             skeleton=|| view! { <BillingSkeleton/> }
-            content=move |(page, top_up)| {
-                view! { <Content page top_up asked=asked.clone() refusals=refusals.clone()/> }
+            content=move |(page, standing)| {
+                view! { <Content page standing asked=asked.clone() refusals=refusals.clone()/> }
             }
         />
     }
     .into_any()
 }
 
-/// What the address asks for without script.
+/// What the address asks for.
 #[derive(Debug, Clone)]
 struct Asked {
+    /// The form that adds credit without script.
     add: bool,
+    /// The top-up that the form sends, or whose standing is to be told.
+    top_up: Option<TopUpId>,
     /// The card to confirm the removal of.
-    remove: Option<String>,
+    remove: Option<PaymentMethodId>,
 }
 
-#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+impl Asked {
+    fn read(query: &ParamsMap) -> Self {
+        let top_up = query.get("add").or_else(|| query.get("top_up"));
+        Self {
+            add: query.get("add").is_some(),
+            top_up: top_up.and_then(|id| id.parse().ok()),
+            remove: query.get("remove").and_then(|id| id.parse().ok()),
+        }
+    }
+
+    /// The form's id stands in the page's address: whoever comes back to it by the Back button or
+    /// by reloading finds the same payment, and not a new one.
+    #[cfg(feature = "ssr")]
+    fn name_form(&self) {
+        if self.add && self.top_up.is_none() {
+            crate::ssr::go(&form_page(TopUpId::generate()));
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Refusals {
     top_up: Option<Refusal>,
     payment_method: Option<Refusal>,
 }
 
 #[component]
-fn Content(
-    page: Page,
-    top_up: Option<TopUpView>,
-    asked: Asked,
-    refusals: Refusals,
-) -> impl IntoView {
+fn Content(page: Page, standing: Standing, asked: Asked, refusals: Refusals) -> impl IntoView {
     let may_change = page.role.may_change_money();
     let page = RwSignal::new(page);
     let refresh = Callback::new(move |()| refresh(page));
-    let form = TopUpForm::new(page, refresh);
+    let known = match &standing {
+        Standing::Known(top_up) => Some(top_up.clone()),
+        Standing::NotAsked | Standing::NotStarted(_) | Standing::Unknown(_) => None,
+    };
+    let form = TopUpForm::new(page, known, refresh);
     let adding_card = RwSignal::new(false);
-    let plain_form = RwSignal::new(asked.add && may_change);
+    // A payment that was not started is offered again, under its id.
+    let plain_form = RwSignal::new(match standing {
+        Standing::NotStarted(id) if may_change => Some(id),
+        Standing::NotStarted(_)
+        | Standing::NotAsked
+        | Standing::Known(_)
+        | Standing::Unknown(_) => None,
+    });
     let plain_removal = RwSignal::new(asked.remove.filter(|_| may_change));
-    take_over(form, plain_form, plain_removal);
+    let removing = RwSignal::new(None::<PaymentMethodView>);
+    let top_up_refusal = StoredValue::new(refusals.top_up);
+    if may_change {
+        take_over(TakeOver {
+            form,
+            plain_form,
+            plain_removal,
+            removing,
+            refusal: top_up_refusal,
+        });
+    }
     let balance =
         Memo::new(move |_| page.with(|page| (page.balance, page.daily.clone(), page.runway_days)));
     let methods = Memo::new(move |_| page.with(|page| page.payment_methods.clone()));
@@ -113,15 +174,21 @@ fn Content(
     let plan = page.with_untracked(|page| page.plan.clone());
     let role = page.with_untracked(|page| page.role);
     view! {
-        {top_up.map(|top_up| view! { <ResultNotice top_up/> })}
-        {refusals.payment_method.map(|refusal| view! {
+        {move || form.notice.get().map(|top_up| view! { <ResultNotice top_up role/> })}
+        {matches!(standing, Standing::Unknown(_)).then(|| view! { <UnknownNotice/> })}
+        {(matches!(standing, Standing::NotStarted(_)) && !asked.add).then(|| view! {
+            <NotStartedNotice/>
+        })}
+        {may_change.then(|| view! { <WaitingNotice recent form/> })}
+        {refusals.payment_method.filter(|refusal| !refusal.message.is_empty()).map(|refusal| view! {
             <Notice kind=NoticeKind::Bad>{refusal.message}</Notice>
         })}
-        {move || plain_form.get().then(|| page.with_untracked(|page| view! {
+        {move || plain_form.get().map(|id| page.with_untracked(|page| view! {
             <PlainTopUp
+                id
                 methods=page.payment_methods.clone()
                 limits=page.limits
-                refusal=refusals.top_up.clone()
+                refusal=top_up_refusal.get_value()
             />
         }))}
         <div class="billing-grid">
@@ -139,6 +206,7 @@ fn Content(
                     role
                     refresh
                     adding=adding_card
+                    removing
                     plain_removal
                 />
             }}
@@ -148,6 +216,7 @@ fn Content(
         {may_change.then(|| view! {
             <AddCreditDialog form/>
             <AddCardDialog open=adding_card page refresh/>
+            <RemovalDialog removing refresh/>
         })}
     }
     .into_any()
@@ -191,19 +260,44 @@ fn refresh(page: RwSignal<Page>) {
     });
 }
 
+/// What the browser makes into dialogs once it has taken over.
+#[derive(Clone, Copy)]
+struct TakeOver {
+    form: TopUpForm,
+    plain_form: RwSignal<Option<TopUpId>>,
+    plain_removal: RwSignal<Option<PaymentMethodId>>,
+    removing: RwSignal<Option<PaymentMethodView>>,
+    refusal: StoredValue<Option<Refusal>>,
+}
+
 /// Once the browser has taken over: the forms that were in the page for want of script become
-/// dialogs, and an attempt that a reload interrupted goes on where it was.
-fn take_over(form: TopUpForm, plain_form: RwSignal<bool>, plain_removal: RwSignal<Option<String>>) {
+/// dialogs with what was typed into them, and an attempt that a reload interrupted, or that waits
+/// for its bank, goes on where it was.
+fn take_over(parts: TakeOver) {
     let navigate = use_navigate();
     Effect::new(move || {
-        if let Some(attempt) = Attempt::find(form.organization()) {
-            form.resume(attempt);
-        } else if plain_form.get_untracked() {
-            form.open();
-        } else if plain_removal.with_untracked(Option::is_none) {
+        let TakeOver {
+            form,
+            plain_form,
+            plain_removal,
+            removing,
+            refusal,
+        } = parts;
+        let has_resumed = resume(form);
+        if let Some(id) = plain_form.get_untracked() {
+            if !has_resumed {
+                form.open_with(refusal.with_value(|refusal| Typed::read(id, refusal.as_ref())));
+            }
+        } else if let Some(id) = plain_removal.get_untracked() {
+            let methods = form
+                .page
+                .with_untracked(|page| page.payment_methods.clone());
+            removing.set(methods.into_iter().find(|method| method.id == id));
+        } else if !has_resumed {
             return;
         }
-        plain_form.set(false);
+        plain_form.set(None);
+        plain_removal.set(None);
         navigate(
             "/billing",
             NavigateOptions {
@@ -213,4 +307,26 @@ fn take_over(form: TopUpForm, plain_form: RwSignal<bool>, plain_removal: RwSigna
             },
         );
     });
+}
+
+/// Goes on with what is under way, if anything is.
+fn resume(form: TopUpForm) -> bool {
+    let kept = Attempt::find(form.organization());
+    let named = form.notice.get_untracked().filter(TopUpView::is_open);
+    match (kept, named) {
+        // The address names what waits, here or on another device.
+        (_, Some(top_up)) => form.resume(Attempt {
+            id: top_up.id,
+            amount: top_up.amount,
+            organization: form.organization(),
+            stage: Stage::Sent,
+        }),
+        (Some(kept), None) if kept.stage == Stage::Sent => form.resume(kept),
+        (Some(kept), None) => {
+            form.use_again(kept);
+            return false;
+        }
+        (None, None) => return false,
+    }
+    true
 }

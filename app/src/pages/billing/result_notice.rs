@@ -1,19 +1,27 @@
 use leptos::prelude::*;
+use leptos::server_fn::ServerFn;
+use types::history::{HistoryRow, HistoryStatus};
+use types::ids::TopUpId;
+use types::tenancy::Role;
 use types::top_up::{TopUpState, TopUpView};
 
+use super::add_credit::TopUpForm;
+use crate::components::money::{Money, MoneyStyle};
 use crate::components::notice::{Notice, NoticeKind};
+use crate::server_fns::top_up::{CancelTopUp, status_page};
 
-/// How a top-up that was posted without script stands, in words.
+/// How a top-up stands that no dialog shows, in words.
 #[component]
-pub fn ResultNotice(top_up: TopUpView) -> impl IntoView {
+pub fn ResultNotice(top_up: TopUpView, role: Role) -> impl IntoView {
     let amount = top_up.amount.dollars();
+    let page = status_page(top_up.id);
     match top_up.state {
         TopUpState::Succeeded { .. } => view! {
             <Notice kind=NoticeKind::Good>
-                {format!(
-                    "{amount} was added. Your balance is {}.",
-                    top_up.balance.dollars().rounded_down(),
-                )}
+                <Money amount/>
+                " was added. Your balance is "
+                <Money amount=top_up.balance.dollars() style=MoneyStyle::RoundedDown/>
+                "."
             </Notice>
         }
         .into_any(),
@@ -26,22 +34,107 @@ pub fn ResultNotice(top_up: TopUpView) -> impl IntoView {
         .into_any(),
         TopUpState::Processing => view! {
             <Notice kind=NoticeKind::Waiting>
-                {format!("{amount} is still processing, no need to pay again. ")}
-                <a href="" rel="external">"Look again"</a>
+                <Money amount/>
+                " is still processing, no need to pay again. "
+                <a href=page rel="external">"Look again"</a>
             </Notice>
         }
         .into_any(),
-        TopUpState::RequiresAction { url } => view! {
-            <Notice kind=NoticeKind::Waiting>
-                {format!("Your bank wants you to confirm {amount}. Nothing is charged before. ")}
-                {url.map(|url| view! {
-                    <a href=url rel="external" target="_blank">"Confirm at your bank"</a>
-                    ", then "
-                })}
-                <a href="" rel="external">"look again"</a>
-                "."
-            </Notice>
+        TopUpState::RequiresAction { url } => {
+            view! { <Asked id=top_up.id amount page url role/> }.into_any()
         }
-        .into_any(),
     }
+}
+
+/// The bank's question, where no script shows it in a dialog.
+#[component]
+fn Asked(
+    id: TopUpId,
+    amount: types::money::Dollars,
+    page: String,
+    url: Option<String>,
+    role: Role,
+) -> impl IntoView {
+    if !role.may_change_money() {
+        return view! {
+            <Notice kind=NoticeKind::Waiting>
+                <Money amount/>
+                " waits for an owner or billing admin to confirm it at the bank."
+            </Notice>
+        }
+        .into_any();
+    }
+    view! {
+        <Notice kind=NoticeKind::Waiting>
+            "Your bank wants you to confirm "
+            <Money amount/>
+            ". Nothing is charged before. "
+            {url.map(|url| view! {
+                <a href=url rel="external noopener" target="_blank">"Confirm at your bank"</a>
+                ", then "
+            })}
+            <a href=page rel="external">"look again"</a>
+            "."
+            <form class="notice-form" method="post" action=CancelTopUp::url()>
+                <input type="hidden" name="id" value=id.to_string()/>
+                <button type="submit" class="button">"Cancel this payment"</button>
+            </form>
+        </Notice>
+    }
+    .into_any()
+}
+
+/// What waits for the person at their bank, whichever device it began on.
+#[component]
+pub fn WaitingNotice(
+    #[prop(into)] recent: Signal<Vec<HistoryRow>>,
+    form: TopUpForm,
+) -> impl IntoView {
+    let waiting = move || {
+        let shown = form.notice.get().map(|top_up| top_up.id.to_string());
+        recent.with(|rows| {
+            rows.iter()
+                .find(|row| row.status == HistoryStatus::RequiresAction)
+                .filter(|row| shown.as_ref() != Some(&row.id))
+                .map(|row| (row.id.clone(), row.amount))
+        })
+    };
+    move || {
+        waiting().map(|(id, amount)| {
+            let href = id
+                .parse()
+                .map_or_else(|_| "/billing".to_owned(), status_page);
+            view! {
+                <Notice kind=NoticeKind::Waiting>
+                    "Your bank wants you to confirm "
+                    <Money amount/>
+                    ". Nothing is charged before. "
+                    <a href=href rel="external">"Confirm it now"</a>
+                </Notice>
+            }
+        })
+    }
+}
+
+/// Nothing came of a payment that the address names.
+#[component]
+pub fn NotStartedNotice() -> impl IntoView {
+    view! {
+        <Notice kind=NoticeKind::Waiting>
+            "The payment was not started. Nothing was charged."
+        </Notice>
+    }
+    .into_any()
+}
+
+/// It could not be found out how the payment stands.
+#[component]
+pub fn UnknownNotice() -> impl IntoView {
+    view! {
+        <Notice kind=NoticeKind::Waiting>
+            "We cannot say yet how your payment stands. It is not lost and cannot be charged twice. "
+            <a href="" rel="external">"Look again"</a>
+        </Notice>
+    }
+    .into_any()
 }

@@ -2,7 +2,7 @@
 //!
 //! | what we know | what is done |
 //! | --- | --- |
-//! | the gateway's intent | read it |
+//! | the gateway's intent | read it; one that has waited a day for its person is cancelled |
 //! | only our key, younger than the gateway keeps keys | the same charge under the same key |
 //! | only our key, older, or used with other settings | look the top-up up at the gateway; if it is not there, it never arrived |
 
@@ -11,16 +11,19 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use types::payment::DeclineReason;
 
-use crate::payments::gateway::{GatewayError, Outcome};
-use crate::payments::method::find_customer;
+use crate::payments::customer::find_customer;
+use crate::payments::gateway::{GatewayError, GatewayIntent, Outcome};
+use crate::top_up::state::State;
 use crate::top_up::store::TopUp;
-use crate::top_up::{ChargeError, SettleError, charge, settle, store};
+use crate::top_up::{ChargeError, SettleError, charge, pending, settle, store};
 use crate::{Core, StoreError};
 
 /// The gateway forgets keys after 24 hours; an hour less, so that none is used at the edge.
 const KEY_LIFETIME: TimeDelta = TimeDelta::hours(23);
 /// A charge that the gateway does not have by then never reached it: well past the last repeat.
 const NEVER_ARRIVED: TimeDelta = TimeDelta::hours(24);
+/// Whoever has not answered their bank for so long has given the payment up.
+const GIVEN_UP: TimeDelta = TimeDelta::hours(24);
 /// Payments asked about in one run.
 const MOST_PAYMENTS: u32 = 50;
 const SHORTEST_PAUSE: TimeDelta = TimeDelta::seconds(10);
@@ -54,7 +57,13 @@ impl Reconciliation {
         let now = self.core.now();
         let due = {
             let mut connection = self.core.db.readers().acquire().await?;
-            store::due_in(&mut connection, now, MOST_PAYMENTS).await?
+            pending::due_in(
+                &mut connection,
+                self.core.gateway.account(),
+                now,
+                MOST_PAYMENTS,
+            )
+            .await?
         };
         let mut done = Reconciled::default();
         for top_up in due {
@@ -82,7 +91,7 @@ impl Reconciliation {
         let now = self.core.now();
         let pause = ((now - top_up.created_at) / 4).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
         let mut tx = self.core.db.begin().await?;
-        let is_ours = store::claim_in(&mut tx, top_up.payment, now, now + pause).await?;
+        let is_ours = pending::claim_in(&mut tx, top_up.payment, now, now + pause).await?;
         tx.commit().await?;
         if !is_ours {
             return Ok(None);
@@ -97,7 +106,7 @@ impl Reconciliation {
 
     async fn ask(&self, top_up: &TopUp) -> Result<(), AskError> {
         if let Some(intent) = &top_up.intent {
-            let outcome = self.core.gateway.find_intent(intent).await?;
+            let outcome = self.ask_about(top_up, intent).await?;
             return Ok(settle::settle(&self.core, top_up.payment, &outcome).await?);
         }
         let customer = find_customer(&self.core, top_up.organization).await?;
@@ -127,6 +136,25 @@ impl Reconciliation {
             },
         };
         Ok(settle::settle(&self.core, top_up.payment, &outcome).await?)
+    }
+
+    /// What became of a charge. One that nobody will confirm any more is cancelled, so that it
+    /// cannot be paid by surprise and does not stay open for ever.
+    async fn ask_about(
+        &self,
+        top_up: &TopUp,
+        intent: &GatewayIntent,
+    ) -> Result<Outcome, GatewayError> {
+        let outcome = self.core.gateway.find_intent(intent).await?;
+        let is_given_up = match &top_up.state {
+            State::RequiresAction { .. } => self.core.now() - top_up.state_since >= GIVEN_UP,
+            State::Processing | State::Succeeded | State::Failed { .. } | State::Canceled => false,
+        };
+        if is_given_up && matches!(outcome, Outcome::RequiresAction { .. }) {
+            self.core.gateway.cancel(intent).await
+        } else {
+            Ok(outcome)
+        }
     }
 }
 

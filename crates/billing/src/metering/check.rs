@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 use types::money::Cost;
 use types::time::Timestamp;
-use types::usage::UsageEvent;
+use types::usage::{Repeat, UsageEvent};
 
 /// The longest source, id, model or request id, in bytes.
 pub const MOST_TEXT_BYTES: usize = 200;
@@ -83,6 +83,7 @@ pub(super) fn event(event: &UsageEvent, now: Timestamp) -> Result<(), EventFault
         ("id", Some(&event.id)),
         ("data.model", Some(&event.model)),
         ("data.request_id", event.request_id.as_ref()),
+        ("subject", event.subject.as_ref()),
     ];
     for (field, text) in texts {
         if text.is_some_and(|text| !is_usable(text)) {
@@ -124,31 +125,46 @@ fn is_usable(text: &str) -> bool {
     (1..=MOST_TEXT_BYTES).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
-/// SHA-256 in hex over everything the sender said. What it left out stays left out, so that a
-/// replay without a time is the same event.
-pub(super) fn content_hash(event: &UsageEvent) -> String {
-    let mut hasher = Sha256::new();
-    let mut part = |text: Option<String>| match text {
-        // Each part carries its length, so that no two contents run together to the same bytes.
-        Some(text) => {
-            hasher.update((text.len() as u64 + 1).to_be_bytes());
-            hasher.update(text.as_bytes());
-        }
-        None => hasher.update(0_u64.to_be_bytes()),
-    };
-    part(
-        event
-            .occurred_at
-            .map(|at| at.timestamp_micros().to_string()),
-    );
-    part(Some(event.model.clone()));
-    part(Some(event.tokens.input.to_string()));
-    part(Some(event.tokens.cached_input.to_string()));
-    part(Some(event.tokens.output.to_string()));
-    part(event.status.map(|status| status.to_string()));
-    part(event.latency_ms.map(|latency| latency.to_string()));
-    part(event.project.map(|project| project.to_string()));
-    part(event.api_key.map(|api_key| api_key.to_string()));
-    part(event.request_id.clone());
-    hex::encode(hasher.finalize())
+/// The first 128 bits of the SHA-256 over what a repeat must say again. What the sender left out
+/// stays left out, so that a replay without a time is the same event.
+pub(super) fn content_hash(event: &UsageEvent) -> [u8; 16] {
+    let mut content = Content(Sha256::new());
+    content.text(Some(&event.model));
+    content.number(Some(event.tokens.input));
+    content.number(Some(event.tokens.cached_input));
+    content.number(Some(event.tokens.output));
+    if event.repeat == Repeat::Everything {
+        content.number(event.occurred_at.map(|at| at.timestamp_micros()));
+        content.number(event.status);
+        content.number(event.latency_ms);
+        content.id(event.project.map(|id| id.as_uuid()));
+        content.id(event.api_key.map(|id| id.as_uuid()));
+        content.text(event.request_id.as_deref());
+        content.text(event.subject.as_deref());
+        content.text(event.claimed_cost.map(|cost| cost.exact()).as_deref());
+    }
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&content.0.finalize()[..16]);
+    hash
+}
+
+/// Parts of a content, told apart: what is left out is not what is empty or zero, and no two
+/// lists of parts run together to the same bytes.
+struct Content(Sha256);
+
+impl Content {
+    fn text(&mut self, text: Option<&str>) {
+        self.number(text.map(|text| i64::try_from(text.len()).unwrap_or(i64::MAX)));
+        self.0.update(text.unwrap_or_default().as_bytes());
+    }
+
+    fn number(&mut self, number: Option<i64>) {
+        self.0.update([u8::from(number.is_some())]);
+        self.0.update(number.unwrap_or_default().to_be_bytes());
+    }
+
+    fn id(&mut self, id: Option<uuid::Uuid>) {
+        self.0.update([u8::from(id.is_some())]);
+        self.0.update(id.unwrap_or_default().as_bytes());
+    }
 }

@@ -1,28 +1,36 @@
 //! Usage: what gateways report, priced exactly and debited exactly once.
 //!
-//! Owns the rule of replays (the same source and id with the same content counts once, with other
-//! content is refused) and the remainder that is carried from batch to batch. Does not own what a
-//! batch pays with: that is `posting_rules::usage`.
-//!
-//! One call is one transaction: all of its events are counted, or none is.
+//! A call's events are checked, owned and priced in memory, then wait in a bounded queue for the
+//! writer, which commits all that waits in one transaction. When a call returns, its events are
+//! durable: all of them are counted, or none is.
 
+mod bulk;
 mod check;
-mod store;
+mod commit;
+mod event_key;
+mod owners;
+mod priced;
+mod queue;
+mod runtime;
+mod writer;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
-use ledger::{Batch, Source};
-use types::ids::{ApiKeyId, BatchId, ProjectId};
-use types::money::Cost;
+use chrono::SecondsFormat;
+use sqlx::Row;
+use sqlx::any::AnyRow;
 use types::time::Timestamp;
 use types::usage::UsageEvent;
 
-use crate::pricing::RateVersions;
+use crate::pricing::book::RateBook;
 use crate::tenancy::api_keys::ApiKeyCaller;
-use crate::{Core, Problem, ProblemKind, StoreError, chart, posting_rules};
+use crate::{Core, Problem, ProblemKind, StoreError};
 pub use check::EventFault;
-use store::{Counted, DayTotals};
+use event_key::EventKey;
+use priced::{Owner, Priced};
+pub(crate) use runtime::Metering;
 
 /// The most events that one call takes.
 pub const MOST_EVENTS: usize = 1_000;
@@ -34,8 +42,14 @@ pub enum IngestError {
     Count,
     #[error("{fault}")]
     Event { index: usize, fault: EventFault },
-    #[error("the id was used before, for an event with other content")]
-    Conflict { index: usize },
+    #[error("the id was used before, {first}, for an event with other content")]
+    Conflict { index: usize, first: FirstUse },
+    /// Nothing was taken.
+    #[error("more usage is waiting to be written than we can hold; try again in a second")]
+    Overloaded,
+    /// It may or may not be there.
+    #[error("we cannot say whether the events were taken; send them again with the same ids")]
+    NotCommitted,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -45,8 +59,30 @@ impl IngestError {
     #[must_use]
     pub const fn index(&self) -> Option<usize> {
         match self {
-            Self::Event { index, .. } | Self::Conflict { index } => Some(*index),
-            Self::Count | Self::Store(_) => None,
+            Self::Event { index, .. } | Self::Conflict { index, .. } => Some(*index),
+            Self::Count | Self::Overloaded | Self::NotCommitted | Self::Store(_) => None,
+        }
+    }
+}
+
+/// The event that an id was used for first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstUse {
+    InThisCall { index: usize },
+    Received(Timestamp),
+}
+
+impl fmt::Display for FirstUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InThisCall { index } => write!(f, "by event {index} of this request"),
+            Self::Received(at) => {
+                write!(
+                    f,
+                    "by one received at {}",
+                    at.to_rfc3339_opts(SecondsFormat::Micros, true)
+                )
+            }
         }
     }
 }
@@ -62,6 +98,7 @@ impl Problem for IngestError {
         match self {
             Self::Count | Self::Event { .. } => ProblemKind::Invalid,
             Self::Conflict { .. } => ProblemKind::Conflict,
+            Self::Overloaded | Self::NotCommitted => ProblemKind::Unknown,
             Self::Store(error) => error.kind(),
         }
     }
@@ -71,6 +108,8 @@ impl Problem for IngestError {
             Self::Count => "invalid_count",
             Self::Event { fault, .. } => fault.code(),
             Self::Conflict { .. } => "id_reused",
+            Self::Overloaded => "overloaded",
+            Self::NotCommitted => "unknown_outcome",
             Self::Store(error) => error.code(),
         }
     }
@@ -79,7 +118,7 @@ impl Problem for IngestError {
         match self {
             Self::Event { fault, .. } => Some(fault.field().to_owned()),
             Self::Conflict { .. } => Some("id".to_owned()),
-            Self::Count | Self::Store(_) => None,
+            Self::Count | Self::Overloaded | Self::NotCommitted | Self::Store(_) => None,
         }
     }
 }
@@ -107,7 +146,7 @@ impl Usage {
     ///
     /// # Errors
     /// When an event is malformed, has no rate, or reuses an id with other content. Nothing of
-    /// the call is kept then.
+    /// the call is kept then. [`IngestError::NotCommitted`]: it may or may not be; repeat it.
     pub async fn ingest(
         &self,
         caller: &ApiKeyCaller,
@@ -117,216 +156,92 @@ impl Usage {
             return Err(IngestError::Count);
         }
         let now = self.core.now();
-        for (index, event) in events.iter().enumerate() {
-            check::event(event, now).map_err(|fault| IngestError::Event { index, fault })?;
-        }
         let sent = events.len();
-        let unique = distinct(events)?;
-        let mut tx = self.core.db.begin().await?;
-        let mut books = ledger::lock_books_in(&mut tx, caller.organization)
-            .await
-            .map_err(StoreError::from)?;
-        let new = drop_replays_in(&mut tx, caller, unique).await?;
-        let counted = new.len();
-        if counted > 0 {
-            let owners = store::Owners::read_in(&mut tx, caller.organization, &new).await?;
-            let priced = price_in(&mut tx, caller, &owners, new, now).await?;
-            self.count_in(&mut tx, &mut books, caller, priced, now)
-                .await?;
-            tx.commit().await?;
+        let metering = &self.core.metering;
+        let mut book = metering.rates.current();
+        let mut priced = Vec::with_capacity(sent);
+        for (index, event) in events.into_iter().enumerate() {
+            let fault = |fault| IngestError::Event { index, fault };
+            check::event(&event, now).map_err(fault)?;
+            if !can_price(&book, &event, now) {
+                book = metering.rates.refresh(self.core.db.readers()).await?;
+            }
+            let owner = self.owner(caller, &event).await?.map_err(fault)?;
+            priced.push((index, Priced::new(event, owner, &book, now).map_err(fault)?));
         }
-        Ok(Ingested {
-            counted,
-            already_counted: sent - counted,
-        })
+        let events = distinct(priced)?;
+        let organization = caller.organization;
+        let answered = metering
+            .writer(&self.core)
+            .await?
+            .push(organization, events, sent, book.version_count())
+            .map_err(|_| IngestError::Overloaded)?;
+        // The writer answers every job; it is gone only when the process is ending.
+        answered.await.unwrap_or(Err(IngestError::NotCommitted))
     }
 
-    /// Writes events that are new and priced, and pays for them.
-    async fn count_in(
+    /// Whose an event is: whom it names, if they are the organization's; where it names none, the
+    /// reporting key's.
+    async fn owner(
         &self,
-        connection: &mut ledger::Connection,
-        books: &mut ledger::Books,
         caller: &ApiKeyCaller,
-        events: Vec<Counted>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+        event: &UsageEvent,
+    ) -> Result<Result<Owner, EventFault>, StoreError> {
+        let (db, owners) = (&self.core.db, &self.core.metering.owners);
         let organization = caller.organization;
-        let cost = events
-            .iter()
-            .try_fold(Cost::ZERO, |sum, event| sum.plus(event.cost))?;
-        let carry_before = store::carry_in(connection, organization).await?;
-        let (posted, carry_after) = carry_before.plus(cost)?.into_money_and_carry()?;
-        // Not `now` alone: a batch that posts nothing must not stand before those that did.
-        let booked_at = now.max(books.booked_at());
-        let batch = store::UsageBatch {
-            id: BatchId::generate(),
-            organization,
-            cost,
-            posted,
-            carry_before,
-            carry_after,
-            booked_at,
-        };
-        store::insert_batch_in(connection, &batch, events.len(), now).await?;
-        store::insert_events_in(connection, &batch, &events, now).await?;
-        store::set_carry_in(connection, organization, carry_after).await?;
-        if posted.is_positive() {
-            let before = chart::balance_in(connection, organization).await?;
-            let ledger_batch = Batch {
-                id: batch.id,
-                source: Source::new("usage", batch.id),
-                code: "usage",
-                transfers: posting_rules::usage::transfers(organization, &before, posted)?,
-                booked_at,
-            };
-            ledger::post_in(connection, books, &ledger_batch, now).await?;
+        if let Some(project) = event.project.filter(|named| *named != caller.project)
+            && !owners.has_project(db, organization, project).await?
+        {
+            return Ok(Err(EventFault::UnknownProject));
         }
-        store::add_to_days_in(connection, organization, &day_totals(&events)?, booked_at).await
+        if let Some(api_key) = event.api_key.filter(|named| *named != caller.api_key)
+            && !owners.has_api_key(db, organization, api_key).await?
+        {
+            return Ok(Err(EventFault::UnknownApiKey));
+        }
+        Ok(Ok(Owner {
+            organization,
+            project: event.project.unwrap_or(caller.project),
+            api_key: event.api_key.unwrap_or(caller.api_key),
+        }))
     }
 }
 
-/// An event with its place in the call.
-struct Numbered {
-    index: usize,
-    event: UsageEvent,
-    hash: String,
+/// Whether the book has a price for the event. If not, a newer one may.
+fn can_price(book: &RateBook, event: &UsageEvent, now: Timestamp) -> bool {
+    let at = event.occurred_at.unwrap_or(now);
+    book.model(&event.model)
+        .is_some_and(|versions| versions.at(at).is_some())
 }
 
 /// Drops repeats within the call.
-fn distinct(events: Vec<UsageEvent>) -> Result<Vec<Numbered>, IngestError> {
-    let mut seen: HashMap<(String, String), String> = HashMap::with_capacity(events.len());
+fn distinct(events: Vec<(usize, Priced)>) -> Result<Vec<(usize, Priced)>, IngestError> {
+    let mut seen: HashMap<(String, EventKey), (usize, [u8; 16])> =
+        HashMap::with_capacity(events.len());
     let mut kept = Vec::with_capacity(events.len());
-    for (index, event) in events.into_iter().enumerate() {
-        let hash = check::content_hash(&event);
-        match seen.get(&(event.source.clone(), event.id.clone())) {
-            Some(earlier) if *earlier == hash => {}
-            Some(_) => return Err(IngestError::Conflict { index }),
+    for (index, priced) in events {
+        let unique = (priced.event.source.clone(), priced.key);
+        match seen.get(&unique) {
+            Some((_, content_hash)) if *content_hash == priced.content_hash => {}
+            Some((first, _)) => {
+                let first = FirstUse::InThisCall { index: *first };
+                return Err(IngestError::Conflict { index, first });
+            }
             None => {
-                seen.insert((event.source.clone(), event.id.clone()), hash.clone());
-                kept.push(Numbered { index, event, hash });
+                seen.insert(unique, (index, priced.content_hash));
+                kept.push((index, priced));
             }
         }
     }
     Ok(kept)
 }
 
-/// Drops what earlier calls counted. Under the lock of the books, so that two calls with the same
-/// event cannot both find it new.
-async fn drop_replays_in(
-    connection: &mut ledger::Connection,
-    caller: &ApiKeyCaller,
-    events: Vec<Numbered>,
-) -> Result<Vec<Numbered>, IngestError> {
-    let mut by_source: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for numbered in &events {
-        by_source
-            .entry(&numbered.event.source)
-            .or_default()
-            .push(&numbered.event.id);
+/// An event's id, from a row with `key_form`, `event_key` and `event_id`.
+pub(crate) fn event_id(row: &AnyRow) -> Result<String, StoreError> {
+    if let Some(id) = row.try_get::<Option<String>, _>("event_id")? {
+        return Ok(id);
     }
-    let known = store::known_hashes_in(connection, caller.organization, &by_source).await?;
-    let mut new = Vec::with_capacity(events.len());
-    for numbered in events {
-        let key = (numbered.event.source.clone(), numbered.event.id.clone());
-        match known.get(&key) {
-            Some(hash) if *hash == numbered.hash => {}
-            Some(_) => {
-                return Err(IngestError::Conflict {
-                    index: numbered.index,
-                });
-            }
-            None => new.push(numbered),
-        }
-    }
-    Ok(new)
-}
-
-async fn price_in(
-    connection: &mut ledger::Connection,
-    caller: &ApiKeyCaller,
-    owners: &store::Owners,
-    events: Vec<Numbered>,
-    now: Timestamp,
-) -> Result<Vec<Counted>, IngestError> {
-    let models: HashSet<&str> = events
-        .iter()
-        .map(|numbered| numbered.event.model.as_str())
-        .collect();
-    let models: Vec<&str> = models.into_iter().collect();
-    let rates = RateVersions::read_in(connection, &models).await?;
-    events
-        .into_iter()
-        .map(|numbered| {
-            let index = numbered.index;
-            price(caller, owners, &rates, numbered, now)
-                .map_err(|fault| IngestError::Event { index, fault })
-        })
-        .collect()
-}
-
-fn price(
-    caller: &ApiKeyCaller,
-    owners: &store::Owners,
-    rates: &RateVersions,
-    numbered: Numbered,
-    now: Timestamp,
-) -> Result<Counted, EventFault> {
-    let Numbered { event, hash, .. } = numbered;
-    let occurred_at = event.occurred_at.unwrap_or(now);
-    let (rate_effective_at, model_rates) =
-        rates.at(&event.model, occurred_at).ok_or_else(|| {
-            if rates.knows(&event.model) {
-                EventFault::NoRateYet
-            } else {
-                EventFault::UnknownModel
-            }
-        })?;
-    let cost = model_rates
-        .cost(event.tokens)
-        .ok()
-        .filter(|cost| *cost <= check::MOST_COST);
-    let cost = cost.ok_or(EventFault::CostTooLarge)?;
-    let project = owned(event.project, caller.project, |id: ProjectId| {
-        owners.has_project(id)
-    })
-    .ok_or(EventFault::UnknownProject)?;
-    let api_key = owned(event.api_key, caller.api_key, |id: ApiKeyId| {
-        owners.has_api_key(id)
-    })
-    .ok_or(EventFault::UnknownApiKey)?;
-    Ok(Counted {
-        project,
-        api_key,
-        hash,
-        cost,
-        rate_effective_at,
-        occurred_at,
-        event,
-    })
-}
-
-/// What the event names, if it is the organization's; where it names none, the reporting key's.
-fn owned<T: Copy>(named: Option<T>, own: T, is_owned: impl Fn(T) -> bool) -> Option<T> {
-    match named {
-        None => Some(own),
-        Some(named) => is_owned(named).then_some(named),
-    }
-}
-
-/// Sums by project and model.
-fn day_totals(events: &[Counted]) -> Result<BTreeMap<(ProjectId, String), DayTotals>, StoreError> {
-    let mut totals: BTreeMap<(ProjectId, String), DayTotals> = BTreeMap::new();
-    for counted in events {
-        let key = (counted.project, counted.event.model.clone());
-        let sum = totals.entry(key).or_default();
-        sum.requests += 1;
-        let tokens = counted
-            .event
-            .tokens
-            .input
-            .saturating_add(counted.event.tokens.output);
-        sum.tokens = sum.tokens.saturating_add(tokens);
-        sum.cost = sum.cost.plus(counted.cost)?;
-    }
-    Ok(totals)
+    EventKey::stored(row.try_get("key_form")?, row.try_get("event_key")?)
+        .and_then(|key| key.id())
+        .ok_or_else(|| StoreError::Inconsistent("an event without an id".to_owned()))
 }

@@ -3,24 +3,54 @@
 //! A notification is only a hint that something changed: what it changed to is asked of the
 //! gateway, so that late, repeated and reordered ones all lead to the same state. The record of it
 //! commits together with its effect.
+//!
+//! | a notice | is recorded as | and answered |
+//! | --- | --- | --- |
+//! | about a payment of ours | `applied`, with its effect | taken |
+//! | about nothing of ours, or of a kind that changes nothing here | `ignored` | taken |
+//! | about a payment of ours, with another amount or another intent | `conflicting`; an alarm | taken |
+//! | signed, but no event that can be read | `unreadable`; an alarm | taken |
+//! | whose effect cannot be durable now | not at all | to be sent again |
 
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
 use types::ids::PaymentId;
+use types::time::Timestamp;
 
 use super::gateway::{GatewayError, GatewayIntent};
-use super::stripe::webhook::{self, GatewayEvent, SignatureError};
+use super::stripe::webhook::{self, GatewayEvent, Notice, SignatureError};
 use crate::db::micros;
-use crate::top_up::{SettleError, settle, store};
+use crate::top_up::pending::{self, Noticed};
+use crate::top_up::{SettleError, settle};
 use crate::{Core, Problem, ProblemKind, StoreError};
 
 /// What became of a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Received {
     Applied,
+    /// Recorded before, whatever it came to.
     AlreadyApplied,
     /// It is about nothing of ours, or of a kind that changes nothing here.
     Ignored,
+    /// The gateway moved other money than we asked for: to be looked at.
+    Conflicting,
+    /// It is the gateway's and cannot be read: to be looked at.
+    Unreadable,
+}
+
+impl Received {
+    /// Its word in the database and in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::AlreadyApplied => "already_applied",
+            Self::Ignored => "ignored",
+            Self::Conflicting => "conflicting",
+            Self::Unreadable => "unreadable",
+        }
+    }
 }
 
 /// Why a notification was not taken. The gateway sends it again.
@@ -83,54 +113,122 @@ impl GatewayEvents {
         signature: &str,
     ) -> Result<Received, GatewayEventError> {
         let secrets = &self.core.settings.gateway.webhook_secrets;
-        let event = webhook::verify(body, signature, secrets, self.core.now())?;
-        if let Some(intent) = &event.intent
-            && let Some(payment) = self.find_payment(&event, intent).await?
-        {
-            if event.kind.starts_with("payment_intent.") {
-                return self.apply(&event, payment, intent).await;
+        match webhook::verify(body, signature, secrets, self.core.now())? {
+            Notice::Event(event) => self.take(&event).await,
+            Notice::Unreadable { signed_at } => {
+                let record = Record::unreadable(body, signed_at);
+                tracing::error!(event = record.id, "a notice of the gateway cannot be read");
+                Ok(self.record(&record, Received::Unreadable).await?)
             }
-            if event.kind == "charge.refunded" || event.kind.starts_with("charge.dispute.") {
+        }
+    }
+
+    async fn take(&self, event: &GatewayEvent) -> Result<Received, GatewayEventError> {
+        let record = Record::of(event);
+        let Some(intent) = &event.intent else {
+            return Ok(self.record(&record, Received::Ignored).await?);
+        };
+        let came_to = match self.find_payment(event, intent).await? {
+            Some(Noticed::Payment(payment)) if event.kind.starts_with("payment_intent.") => {
+                return self.apply(&record, payment, intent).await;
+            }
+            Some(Noticed::Payment(payment)) if moves_money(&event.kind) => {
                 // Not to be passed over in silence: the ledger does not follow these yet.
                 tracing::error!(event = event.id, kind = event.kind, %payment,
                     "money moved at the gateway that the ledger does not show");
+                Received::Ignored
             }
-        }
-        let mut tx = self.core.db.begin().await?;
-        let is_new = record_in(&mut tx, &self.core, &event, "ignored").await?;
-        tx.commit().await?;
-        Ok(if is_new {
-            Received::Ignored
-        } else {
-            Received::AlreadyApplied
-        })
+            Some(Noticed::OtherIntent(payment)) => {
+                tracing::error!(event = event.id, kind = event.kind, %payment, %intent,
+                    "the gateway has a second charge for one top-up");
+                Received::Conflicting
+            }
+            Some(Noticed::Payment(_)) | None => Received::Ignored,
+        };
+        Ok(self.record(&record, came_to).await?)
     }
 
     async fn find_payment(
         &self,
         event: &GatewayEvent,
         intent: &GatewayIntent,
-    ) -> Result<Option<PaymentId>, StoreError> {
+    ) -> Result<Option<Noticed>, StoreError> {
         let mut connection = self.core.db.readers().acquire().await?;
-        store::find_payment_in(&mut connection, intent, event.top_up).await
+        let account = self.core.gateway.account();
+        pending::find_payment_in(&mut connection, account, intent, event.top_up).await
     }
 
+    /// Asks what the payment is now, and makes that and the record durable together.
     async fn apply(
         &self,
-        event: &GatewayEvent,
+        record: &Record<'_>,
         payment: PaymentId,
         intent: &GatewayIntent,
     ) -> Result<Received, GatewayEventError> {
         let outcome = self.core.gateway.find_intent(intent).await?;
         let mut tx = self.core.db.begin().await?;
-        settle::settle_in(&mut tx, &self.core, payment, &outcome).await?;
-        let is_new = record_in(&mut tx, &self.core, event, "applied").await?;
+        let settled = match settle::settle_in(&mut tx, &self.core, payment, &outcome).await {
+            Ok(settled) => settled,
+            // Repeating it would not help: it is recorded, and was logged as an alarm.
+            Err(SettleError::OtherAmount) => {
+                drop(tx);
+                return Ok(self.record(record, Received::Conflicting).await?);
+            }
+            Err(SettleError::Store(error)) => return Err(error.into()),
+        };
+        let is_new = record_in(&mut tx, &self.core, record, Received::Applied).await?;
         tx.commit().await?;
+        settle::count(settled);
         Ok(if is_new {
             Received::Applied
         } else {
             Received::AlreadyApplied
         })
+    }
+
+    async fn record(&self, record: &Record<'_>, came_to: Received) -> Result<Received, StoreError> {
+        let mut connection = self.core.db.writers().acquire().await?;
+        let is_new = record_in(&mut connection, &self.core, record, came_to).await?;
+        Ok(if is_new {
+            came_to
+        } else {
+            Received::AlreadyApplied
+        })
+    }
+}
+
+/// Kinds that take money back.
+fn moves_money(kind: &str) -> bool {
+    kind == "charge.refunded" || kind.starts_with("charge.dispute.")
+}
+
+/// A notice's row.
+struct Record<'a> {
+    id: String,
+    kind: &'a str,
+    intent: Option<&'a GatewayIntent>,
+    occurred_at: Timestamp,
+}
+
+impl<'a> Record<'a> {
+    fn of(event: &'a GatewayEvent) -> Self {
+        Self {
+            id: event.id.clone(),
+            kind: &event.kind,
+            intent: event.intent.as_ref(),
+            occurred_at: event.occurred_at,
+        }
+    }
+
+    /// By its content, so that a repeat is known again. The content itself stays at the gateway,
+    /// which shows what it sent and when.
+    fn unreadable(body: &[u8], signed_at: Timestamp) -> Self {
+        Self {
+            id: format!("sha256:{}", hex::encode(Sha256::digest(body))),
+            kind: "unreadable",
+            intent: None,
+            occurred_at: signed_at,
+        }
     }
 }
 
@@ -138,20 +236,20 @@ impl GatewayEvents {
 async fn record_in(
     connection: &mut ledger::Connection,
     core: &Core,
-    event: &GatewayEvent,
-    outcome: &str,
+    record: &Record<'_>,
+    came_to: Received,
 ) -> Result<bool, StoreError> {
     let inserted = sqlx::query(
         "insert into gateway_events
-             (id, kind, gateway_intent, outcome, created_at, received_at)
+             (id, kind, gateway_intent, outcome, occurred_at, received_at)
          values ($1, $2, $3, $4, $5, $6)
          on conflict (id) do nothing",
     )
-    .bind(&event.id)
-    .bind(&event.kind)
-    .bind(event.intent.as_ref().map(GatewayIntent::as_str))
-    .bind(outcome)
-    .bind(micros(event.created))
+    .bind(&record.id)
+    .bind(record.kind)
+    .bind(record.intent.map(GatewayIntent::as_str))
+    .bind(came_to.as_str())
+    .bind(micros(record.occurred_at))
     .bind(micros(core.now()))
     .execute(connection)
     .await?;

@@ -16,6 +16,7 @@ use types::ids::{OrganizationId, TopUpId};
 use types::money::Cents;
 use types::payment::{Card, DeclineReason};
 
+pub use super::account::GatewayAccount;
 use super::stripe::client::Client;
 use crate::GatewaySettings;
 
@@ -209,10 +210,11 @@ pub enum GatewaySettingsError {
 
 /// The one gateway we use. Cheap to clone; clones share their connections.
 ///
-/// What it can be asked is in `stripe`: charging and finding charges, customers, cards.
+/// What it can be asked is in `stripe`: charging, cancelling and finding charges, customers, cards.
 #[derive(Debug, Clone)]
 pub struct Gateway {
     pub(super) client: Client,
+    account: GatewayAccount,
 }
 
 impl Gateway {
@@ -223,7 +225,14 @@ impl Gateway {
     pub fn new(settings: &GatewaySettings) -> Result<Self, GatewaySettingsError> {
         Ok(Self {
             client: Client::try_new(settings)?,
+            account: GatewayAccount::of_key(&settings.secret_key),
         })
+    }
+
+    /// Whose customers, cards and payments it knows.
+    #[must_use]
+    pub const fn account(&self) -> &GatewayAccount {
+        &self.account
     }
 }
 

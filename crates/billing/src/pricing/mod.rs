@@ -3,9 +3,9 @@
 //! A price is never changed: a new one is a new version, and a request is priced by the version
 //! that was in force when it ran.
 
+pub(crate) mod book;
 mod rate_card;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -17,7 +17,7 @@ use types::time::Timestamp;
 
 pub use rate_card::RateCardError;
 
-use crate::db::{micros, placeholders, time};
+use crate::db::micros;
 use crate::{Core, StoreError};
 use rate_card::RateCard;
 
@@ -178,54 +178,4 @@ fn rates(row: &AnyRow) -> Result<ModelRates, StoreError> {
         cached_input: rate("cached_input_pico")?,
         output: rate("output_pico")?,
     })
-}
-
-/// The versions of some models' prices.
-pub(crate) struct RateVersions {
-    /// By model, oldest first.
-    versions: HashMap<String, Vec<(Timestamp, ModelRates)>>,
-}
-
-impl RateVersions {
-    /// Reads all versions of the named models: at most as many as one batch of events names.
-    pub(crate) async fn read_in(
-        connection: &mut ledger::Connection,
-        models: &[&str],
-    ) -> Result<Self, StoreError> {
-        let mut versions: HashMap<String, Vec<(Timestamp, ModelRates)>> = HashMap::new();
-        if models.is_empty() {
-            return Ok(Self { versions });
-        }
-        let text = format!(
-            "select model, effective_at, input_pico, cached_input_pico, output_pico
-             from model_rates where model in ({}) order by model, effective_at",
-            placeholders(1, models.len())
-        );
-        let mut query = sqlx::query(sqlx::AssertSqlSafe(text));
-        for model in models {
-            query = query.bind(*model);
-        }
-        for row in query.fetch_all(connection).await? {
-            let version = (time(&row, "effective_at")?, rates(&row)?);
-            versions
-                .entry(row.try_get("model")?)
-                .or_default()
-                .push(version);
-        }
-        Ok(Self { versions })
-    }
-
-    pub(crate) fn knows(&self, model: &str) -> bool {
-        self.versions.contains_key(model)
-    }
-
-    /// The version in force at an instant, and when it took effect.
-    pub(crate) fn at(&self, model: &str, at: Timestamp) -> Option<(Timestamp, ModelRates)> {
-        let versions = self.versions.get(model)?;
-        versions
-            .iter()
-            .rev()
-            .find(|(effective_at, _)| *effective_at <= at)
-            .copied()
-    }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 use types::ids::{ApiKeyId, OrganizationId, ProjectId};
-use types::tenancy::{ApiKeyView, ProjectView};
+use types::tenancy::{ApiKeyView, Permission, ProjectView, Viewer};
 
-use super::{TenancyError, normal_name, secrets};
+use super::{TenancyError, normal_name, require, secrets};
 use crate::db::{id, micros, optional_time, time};
 use crate::{Core, StoreError};
 
@@ -40,62 +40,16 @@ impl ApiKeys {
     /// Makes a key for a project. The secret is returned here and can never be read again.
     ///
     /// # Errors
-    /// When the name is not usable, the project is not the organization's, or there are too many.
+    /// When the viewer may not, the name is not usable, the project is not the organization's, or
+    /// there are too many.
     pub async fn create(
         &self,
-        organization: OrganizationId,
+        viewer: &Viewer,
         project: ProjectId,
         name: &str,
     ) -> Result<(ApiKeyView, String), TenancyError> {
-        let name = normal_name(name)?;
-        let now = self.core.now();
-        let key = ApiKeyId::generate();
-        let secret = format!("{PREFIX}{}", secrets::random_hex::<24>());
-        let last_four = last_four(&secret);
-        let mut tx = self.core.db.begin().await?;
-        ledger::lock_books_in(&mut tx, organization).await?;
-        let project_name: Option<String> =
-            sqlx::query_scalar("select name from projects where id = $1 and organization_id = $2")
-                .bind(project.to_string())
-                .bind(organization.to_string())
-                .fetch_optional(&mut *tx)
-                .await?;
-        let project_name = project_name.ok_or(TenancyError::NotFound { what: "project" })?;
-        let count: i64 =
-            sqlx::query_scalar("select count(*) from api_keys where organization_id = $1")
-                .bind(organization.to_string())
-                .fetch_one(&mut *tx)
-                .await?;
-        if count >= MOST_KEYS {
-            return Err(TenancyError::TooMany { most: "1,000 keys" });
-        }
-        sqlx::query(
-            "insert into api_keys
-                 (id, organization_id, project_id, name, secret_hash, last_four, created_at)
-             values ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(key.to_string())
-        .bind(organization.to_string())
-        .bind(project.to_string())
-        .bind(name)
-        .bind(secrets::hash(&secret))
-        .bind(&last_four)
-        .bind(micros(now))
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await?;
-        let view = ApiKeyView {
-            id: key,
-            name: name.to_owned(),
-            masked: masked(&last_four),
-            project: ProjectView {
-                id: project,
-                name: project_name,
-            },
-            created_at: now,
-            revoked_at: None,
-        };
-        Ok((view, secret))
+        require(viewer, Permission::Keys, "creating API keys")?;
+        create(&self.core, viewer.organization, project, name).await
     }
 
     /// Whom a secret stands for; `None` for one that is unknown or revoked.
@@ -131,7 +85,9 @@ impl ApiKeys {
         let rows = sqlx::query(
             "select api_keys.id, api_keys.name, api_keys.last_four, api_keys.created_at,
                     api_keys.revoked_at, projects.id as project_id, projects.name as project_name
-             from api_keys join projects on projects.id = api_keys.project_id
+             from api_keys
+             join projects on projects.organization_id = api_keys.organization_id
+                 and projects.id = api_keys.project_id
              where api_keys.organization_id = $1
              order by api_keys.created_at desc, api_keys.id desc",
         )
@@ -144,19 +100,16 @@ impl ApiKeys {
     /// Revokes a key at once and for good; of a revoked one nothing is left to do.
     ///
     /// # Errors
-    /// When the organization has no such key.
-    pub async fn revoke(
-        &self,
-        organization: OrganizationId,
-        key: ApiKeyId,
-    ) -> Result<(), TenancyError> {
+    /// When the viewer may not, or the organization has no such key.
+    pub async fn revoke(&self, viewer: &Viewer, key: ApiKeyId) -> Result<(), TenancyError> {
+        require(viewer, Permission::Keys, "revoking API keys")?;
         let updated = sqlx::query(
             "update api_keys set revoked_at = coalesce(revoked_at, $1)
              where id = $2 and organization_id = $3",
         )
         .bind(micros(self.core.now()))
         .bind(key.to_string())
-        .bind(organization.to_string())
+        .bind(viewer.organization.to_string())
         .execute(self.core.db.writers())
         .await?;
         if updated.rows_affected() == 1 {
@@ -165,6 +118,63 @@ impl ApiKeys {
             Err(TenancyError::NotFound { what: "key" })
         }
     }
+}
+
+/// Whoever asks for it may.
+pub(super) async fn create(
+    core: &Core,
+    organization: OrganizationId,
+    project: ProjectId,
+    name: &str,
+) -> Result<(ApiKeyView, String), TenancyError> {
+    let name = normal_name(name)?;
+    let now = core.now();
+    let key = ApiKeyId::generate();
+    let secret = format!("{PREFIX}{}", secrets::random_hex::<24>());
+    let last_four = last_four(&secret);
+    let mut tx = core.db.begin().await?;
+    ledger::lock_books_in(&mut tx, organization).await?;
+    let project_name: Option<String> =
+        sqlx::query_scalar("select name from projects where id = $1 and organization_id = $2")
+            .bind(project.to_string())
+            .bind(organization.to_string())
+            .fetch_optional(&mut *tx)
+            .await?;
+    let project_name = project_name.ok_or(TenancyError::NotFound { what: "project" })?;
+    let count: i64 = sqlx::query_scalar("select count(*) from api_keys where organization_id = $1")
+        .bind(organization.to_string())
+        .fetch_one(&mut *tx)
+        .await?;
+    if count >= MOST_KEYS {
+        return Err(TenancyError::TooMany { most: "1,000 keys" });
+    }
+    sqlx::query(
+        "insert into api_keys
+             (id, organization_id, project_id, name, secret_hash, last_four, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(key.to_string())
+    .bind(organization.to_string())
+    .bind(project.to_string())
+    .bind(name)
+    .bind(secrets::hash(&secret))
+    .bind(&last_four)
+    .bind(micros(now))
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    let view = ApiKeyView {
+        id: key,
+        name: name.to_owned(),
+        masked: masked(&last_four),
+        project: ProjectView {
+            id: project,
+            name: project_name,
+        },
+        created_at: now,
+        revoked_at: None,
+    };
+    Ok((view, secret))
 }
 
 fn last_four(secret: &str) -> String {

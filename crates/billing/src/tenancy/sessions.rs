@@ -9,8 +9,10 @@ use types::ids::{OrganizationId, UserId};
 use types::tenancy::Viewer;
 use types::time::Timestamp;
 
+use super::members::find_viewer_in;
+use super::passwords::{self, Password};
 use super::throttle::{self, Subject};
-use super::{find_viewer_in, normal_email, passwords, secrets};
+use super::{normal_email, secrets};
 use crate::db::{id, micros, time};
 use crate::{Core, Problem, ProblemKind, StoreError};
 
@@ -75,7 +77,7 @@ pub struct NewSession {
 /// See [`crate::Billing::sessions`].
 #[derive(Clone)]
 pub struct Sessions {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
 }
 
 impl Sessions {
@@ -127,9 +129,9 @@ impl Sessions {
             .bind(email)
             .fetch_optional(self.core.db.readers())
             .await?;
-        if password.len() > passwords::MOST_BYTES {
+        let Some(password) = Password::given(password) else {
             return Ok(None);
-        }
+        };
         let hash = row
             .as_ref()
             .map(|row| row.try_get("password_hash"))
@@ -213,11 +215,15 @@ impl Sessions {
         .await?;
         drop(connection);
         if now - last_seen_at > SEEN_EVERY {
-            sqlx::query("update sessions set last_seen_at = $1 where token_hash = $2")
+            let seen = sqlx::query("update sessions set last_seen_at = $1 where token_hash = $2")
                 .bind(micros(now))
                 .bind(token_hash)
                 .execute(self.core.db.writers())
-                .await?;
+                .await;
+            // The person is known: what they asked for does not wait for this.
+            if let Err(error) = seen {
+                tracing::warn!(%error, "it was not noted that a session is in use");
+            }
         }
         Ok(viewer)
     }

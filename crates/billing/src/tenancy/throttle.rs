@@ -1,7 +1,7 @@
 //! Slowing down whoever guesses passwords, by address of mail and by address of the client. Kept
 //! in the database, so that a restart or a second server does not start the count again.
 
-use std::net::Ipv6Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -43,13 +43,15 @@ impl Subject<'_> {
     }
 }
 
-/// Whoever has one IPv6 address has 2⁶⁴ of them: they count as one.
+/// Whoever has one IPv6 address has 2⁶⁴ of them: they count as one. An IPv4 address that is written
+/// as one of IPv6 is none: all of those are in one such network.
 fn network(address: &str) -> String {
-    match address.parse::<Ipv6Addr>() {
-        Ok(v6) => {
+    match address.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
+        Ok(IpAddr::V6(v6)) => {
             let [a, b, c, d, ..] = v6.segments();
             format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
         }
+        Ok(IpAddr::V4(v4)) => v4.to_string(),
         Err(_) => address.to_owned(),
     }
 }
@@ -167,5 +169,6 @@ mod tests {
         assert_eq!(network("2001:db8:1:2::5"), network("2001:db8:1:2:ffff::9"));
         assert_ne!(network("2001:db8:1:2::5"), network("2001:db8:1:3::5"));
         assert_eq!(network("203.0.113.9"), "203.0.113.9");
+        assert_eq!(network("::ffff:203.0.113.9"), "203.0.113.9");
     }
 }

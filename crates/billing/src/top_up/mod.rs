@@ -12,6 +12,8 @@
 //! Whatever is lost, reconciliation or a notification finds the payment pending and asks again
 //! under the same key.
 
+mod cancel;
+pub(crate) mod pending;
 pub(crate) mod settle;
 pub(crate) mod state;
 pub(crate) mod store;
@@ -26,8 +28,9 @@ use types::top_up::{AmountError, PayWith, TopUpLimits, TopUpState, TopUpView};
 
 pub use settle::SettleError;
 
+use crate::payments::customer::{CustomerError, ensure_customer};
 use crate::payments::gateway::{ChargeRequest, GatewayCustomer, GatewayError, Presence};
-use crate::payments::method::{self, PaymentMethodError};
+use crate::payments::method::store::{self as cards, Owner};
 use crate::{Core, Problem, ProblemKind, StoreError};
 use store::TopUp;
 
@@ -70,16 +73,11 @@ impl From<sqlx::Error> for TopUpError {
     }
 }
 
-impl From<PaymentMethodError> for TopUpError {
-    fn from(error: PaymentMethodError) -> Self {
+impl From<CustomerError> for TopUpError {
+    fn from(error: CustomerError) -> Self {
         match error {
-            PaymentMethodError::NotAllowed => Self::NotAllowed,
-            PaymentMethodError::NotFound => Self::PaymentMethodNotFound,
-            PaymentMethodError::Token
-            | PaymentMethodError::Declined { .. }
-            | PaymentMethodError::TooMany => Self::Token,
-            PaymentMethodError::Gateway(_) => Self::GatewaySilent,
-            PaymentMethodError::Store(error) => Self::Store(error),
+            CustomerError::Gateway(_) => Self::GatewaySilent,
+            CustomerError::Store(error) => Self::Store(error),
         }
     }
 }
@@ -170,9 +168,10 @@ impl TopUps {
         }
         self.limits().check(request.amount)?;
         let new = self.resolve(viewer, &request).await?;
-        let customer = method::ensure_customer(&self.core, viewer).await?;
+        let customer = ensure_customer(&self.core, viewer).await?;
+        let account = self.core.gateway.account();
         let mut tx = self.core.db.begin().await?;
-        let started = store::insert_in(&mut tx, viewer, &new, self.core.now()).await?;
+        let started = store::insert_in(&mut tx, viewer, account, &new, self.core.now()).await?;
         // From here on it may have been started: no error may tell the browser otherwise.
         tx.commit().await.map_err(not_known_yet)?;
         if let Some(top_up) = started {
@@ -218,7 +217,9 @@ impl TopUps {
             view.state,
             TopUpState::Processing | TopUpState::RequiresAction { .. }
         );
-        let (true, Some(intent)) = (is_open, &top_up.intent) else {
+        // Another account knows nothing of it, and would say so.
+        let may_ask = is_open && top_up.is_at(self.core.gateway.account());
+        let (true, Some(intent)) = (may_ask, &top_up.intent) else {
             return Ok(Some(view));
         };
         match self.core.gateway.find_intent(intent).await {
@@ -239,18 +240,18 @@ impl TopUps {
         viewer: &Viewer,
         request: &StartTopUp,
     ) -> Result<store::NewTopUp, TopUpError> {
-        let token = match &request.pay_with {
-            PayWith::NewCard(token) => token.parse().map_err(|_| TopUpError::Token)?,
+        let (token, saved) = match &request.pay_with {
+            PayWith::NewCard(token) => (token.parse().map_err(|_| TopUpError::Token)?, None),
             PayWith::Saved(id) => {
+                let owner = Owner {
+                    organization: viewer.organization,
+                    account: self.core.gateway.account(),
+                };
                 let mut connection = self.core.db.readers().acquire().await?;
-                let token =
-                    method::find_token_in(&mut connection, viewer.organization, *id).await?;
-                token.ok_or(TopUpError::PaymentMethodNotFound)?
+                let found = cards::find_in(&mut connection, owner, *id).await?;
+                let found = found.ok_or(TopUpError::PaymentMethodNotFound)?;
+                (found.token, Some((*id, found.card)))
             }
-        };
-        let saved = match &request.pay_with {
-            PayWith::NewCard(_) => None,
-            PayWith::Saved(id) => Some(*id),
         };
         Ok(store::NewTopUp {
             id: request.id,

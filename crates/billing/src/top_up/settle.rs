@@ -10,7 +10,7 @@ use types::ids::{BatchId, PaymentId};
 use super::state::{State, Step, step};
 use super::store::{self, TopUp};
 use crate::payments::gateway::{Outcome, Settled};
-use crate::payments::method;
+use crate::payments::method::store::{self as cards, Owner, Saving};
 use crate::posting_rules;
 use crate::{Core, Problem, ProblemKind, StoreError, chart};
 
@@ -40,6 +40,9 @@ impl Problem for SettleError {
     }
 }
 
+/// Top-ups that came to an end, by `outcome`; one that is paid after it had failed ends twice.
+const TOP_UPS: &str = "billing_top_ups_total";
+
 /// [`settle_in`] in a transaction of its own.
 pub(crate) async fn settle(
     core: &Core,
@@ -47,39 +50,54 @@ pub(crate) async fn settle(
     outcome: &Outcome,
 ) -> Result<(), SettleError> {
     let mut tx = core.db.begin().await?;
-    settle_in(&mut tx, core, payment, outcome).await?;
+    let changed = settle_in(&mut tx, core, payment, outcome).await?;
     tx.commit().await?;
+    count(changed);
     Ok(())
 }
 
-/// Takes a gateway's word for a payment: state, ledger and saved card change together.
+/// Takes a gateway's word for a payment: state, ledger and saved card change together. Answers the
+/// state if it changed; after the commit, [`count`] it.
 pub(crate) async fn settle_in(
     connection: &mut ledger::Connection,
     core: &Core,
     payment: PaymentId,
     outcome: &Outcome,
-) -> Result<(), SettleError> {
+) -> Result<Option<State>, SettleError> {
     let organization = store::payment_organization_in(connection, payment).await?;
     let mut books = ledger::lock_books_in(connection, organization)
         .await
         .map_err(StoreError::from)?;
     let top_up = store::get_by_payment_in(connection, payment).await?;
     let now = core.now();
-    match step(&top_up.state, outcome) {
-        Step::Stay => {}
+    let changed = match step(&top_up.state, outcome) {
+        Step::Stay => None,
         Step::Become(state) => {
-            tracing::info!(top_up = %top_up.id, state = state.as_str(), "a top-up changed");
             store::update_state_in(connection, &top_up, &state, now).await?;
+            Some(state)
         }
         Step::Credit(settled) => {
             credit_in(connection, core, &mut books, &top_up, settled).await?;
-            tracing::info!(top_up = %top_up.id, "a top-up was credited");
+            Some(State::Succeeded)
         }
+    };
+    if let Some(state) = &changed {
+        tracing::info!(top_up = %top_up.id, state = state.as_str(), "a top-up changed");
     }
     if let Some(intent) = intent(outcome) {
         store::set_intent_in(connection, payment, intent).await?;
     }
-    Ok(())
+    Ok(changed)
+}
+
+/// Counts a change that is durable, if it is an end.
+pub(crate) fn count(changed: Option<State>) {
+    match changed {
+        Some(state @ (State::Succeeded | State::Failed { .. } | State::Canceled)) => {
+            metrics::counter!(TOP_UPS, "outcome" => state.as_str()).increment(1);
+        }
+        Some(State::Processing | State::RequiresAction { .. }) | None => {}
+    }
 }
 
 async fn credit_in(
@@ -118,7 +136,17 @@ async fn credit_in(
     if let (None, Some(method)) = (top_up.saved, &settled.method)
         && method.attached
     {
-        method::save_in(connection, top_up.organization, method, now).await?;
+        let owner = Owner {
+            organization: top_up.organization,
+            account: core.gateway.account(),
+        };
+        // The money counts, whatever becomes of the card.
+        match cards::save_in(connection, owner, method, now).await? {
+            Saving::Saved(_) => {}
+            Saving::Removed | Saving::TooMany => {
+                tracing::info!(top_up = %top_up.id, "the card that paid is not kept");
+            }
+        }
     }
     Ok(())
 }

@@ -14,8 +14,9 @@ use super::StartTopUp;
 use super::state::State;
 use crate::StoreError;
 use crate::db::{expect_one, id, micros, optional_id, time};
-use crate::payments::gateway::{GatewayIntent, GatewayMethod, Settled};
-use crate::payments::method::{card, parse_token};
+use crate::payments::gateway::{GatewayAccount, GatewayIntent, GatewayMethod, Settled};
+use crate::payments::method::card;
+use crate::payments::parse_stored;
 
 /// How long a charge may take before reconciliation asks about it for the first time.
 const FIRST_ASK: TimeDelta = TimeDelta::seconds(10);
@@ -27,14 +28,17 @@ pub(crate) struct TopUp {
     pub(crate) organization: OrganizationId,
     pub(crate) payment: PaymentId,
     pub(crate) amount: Cents,
+    /// The gateway's account that knows the token and the intent.
+    account: String,
     pub(crate) token: GatewayMethod,
     /// The saved card that was chosen; `None` for a new one, which is saved once it has paid.
     pub(crate) saved: Option<PaymentMethodId>,
     pub(crate) state: State,
+    /// Since when it has that state.
+    pub(crate) state_since: Timestamp,
     pub(crate) intent: Option<GatewayIntent>,
     card: Option<Card>,
     pub(crate) created_at: Timestamp,
-    updated_at: Timestamp,
 }
 
 impl TopUp {
@@ -47,12 +51,17 @@ impl TopUp {
             }
     }
 
+    /// Whether `account` can say what became of it: to any other it is nothing.
+    pub(crate) fn is_at(&self, account: &GatewayAccount) -> bool {
+        self.account == account.as_str()
+    }
+
     pub(crate) fn view(&self, balance: Money) -> TopUpView {
         let state = match &self.state {
             State::Processing => TopUpState::Processing,
             State::RequiresAction { url } => TopUpState::RequiresAction { url: url.clone() },
             State::Succeeded => TopUpState::Succeeded {
-                settled_at: self.updated_at,
+                settled_at: self.state_since,
             },
             State::Failed { reason } => TopUpState::Failed { reason: *reason },
             State::Canceled => TopUpState::Canceled,
@@ -73,29 +82,33 @@ pub(crate) struct NewTopUp {
     pub(crate) id: TopUpId,
     pub(crate) amount: Cents,
     pub(crate) token: GatewayMethod,
-    pub(crate) saved: Option<PaymentMethodId>,
+    /// The saved card that was chosen, as it is now.
+    pub(crate) saved: Option<(PaymentMethodId, Card)>,
 }
 
 /// Stores a top-up and its payment. `None` when the id is taken.
 pub(crate) async fn insert_in(
     connection: &mut ledger::Connection,
     viewer: &Viewer,
+    account: &GatewayAccount,
     new: &NewTopUp,
     now: Timestamp,
 ) -> Result<Option<TopUp>, StoreError> {
+    // By either of its unique keys: PostgreSQL, told one of them, fails at the other when two
+    // clicks come at the same moment.
     let inserted = sqlx::query(
         "insert into top_ups
-             (id, organization_id, requested_by, amount_cents, gateway_method, payment_method_id, state,
-              created_at, updated_at)
+             (id, organization_id, requested_by, amount_cents, gateway_method, payment_method_id,
+              state, created_at, updated_at)
          values ($1, $2, $3, $4, $5, $6, 'processing', $7, $7)
-         on conflict (id) do nothing",
+         on conflict do nothing",
     )
     .bind(new.id.to_string())
     .bind(viewer.organization.to_string())
     .bind(viewer.user.to_string())
     .bind(new.amount.get())
     .bind(new.token.as_str())
-    .bind(new.saved.map(|saved| saved.to_string()))
+    .bind(new.saved.as_ref().map(|(id, _)| id.to_string()))
     .bind(micros(now))
     .execute(&mut *connection)
     .await?;
@@ -105,34 +118,34 @@ pub(crate) async fn insert_in(
     let payment = PaymentId::generate();
     sqlx::query(
         "insert into payments
-             (id, organization_id, top_up_id, amount_cents, state, ask_at, created_at, updated_at)
-         values ($1, $2, $3, $4, 'pending', $5, $6, $6)",
+             (id, organization_id, top_up_id, amount_cents, gateway_account, state, ask_at,
+              created_at, updated_at)
+         values ($1, $2, $3, $4, $5, 'pending', $6, $7, $7)",
     )
     .bind(payment.to_string())
     .bind(viewer.organization.to_string())
     .bind(new.id.to_string())
     .bind(new.amount.get())
+    .bind(account.as_str())
     .bind(micros(now + FIRST_ASK))
     .bind(micros(now))
     .execute(&mut *connection)
     .await?;
+    if let Some((_, card)) = &new.saved {
+        set_card_in(connection, payment, card).await?;
+    }
     Ok(Some(get_by_payment_in(connection, payment).await?))
 }
 
-const SELECT: &str = "select top_ups.id, top_ups.organization_id, top_ups.amount_cents,
+pub(super) const SELECT: &str = "select top_ups.id, top_ups.organization_id, top_ups.amount_cents,
         top_ups.gateway_method, top_ups.payment_method_id, top_ups.state, top_ups.decline_reason,
         top_ups.action_url, top_ups.created_at, top_ups.updated_at,
-        payments.id as payment_id, payments.gateway_intent,
-        coalesce(payments.card_brand, payment_methods.brand) as brand,
-        coalesce(payments.card_last_four, payment_methods.last_four) as last_four,
-        coalesce(payments.card_expiry_month, payment_methods.expiry_month) as expiry_month,
-        coalesce(payments.card_expiry_year, payment_methods.expiry_year) as expiry_year,
-        coalesce(payments.card_country, payment_methods.country) as country
+        payments.id as payment_id, payments.gateway_account, payments.gateway_intent,
+        payments.card_brand as brand, payments.card_last_four as last_four,
+        payments.card_expiry_month as expiry_month, payments.card_expiry_year as expiry_year,
+        payments.card_country as country
     from top_ups
-    join payments on payments.top_up_id = top_ups.id
-    left join payment_methods
-        on payment_methods.gateway_method = top_ups.gateway_method
-        and payment_methods.organization_id = top_ups.organization_id";
+    join payments on payments.top_up_id = top_ups.id";
 
 pub(crate) async fn find_in(
     connection: &mut ledger::Connection,
@@ -172,63 +185,6 @@ pub(crate) async fn payment_organization_in(
     id(&row, "organization_id")
 }
 
-/// The payment that a gateway's notification is about: by its intent, or, when the charge's answer
-/// was lost before the intent was known, by the top-up that the intent names.
-pub(crate) async fn find_payment_in(
-    connection: &mut ledger::Connection,
-    intent: &GatewayIntent,
-    top_up: Option<TopUpId>,
-) -> Result<Option<PaymentId>, StoreError> {
-    let row = sqlx::query(
-        "select id from payments
-         where gateway_intent = $1 or (gateway_intent is null and top_up_id = $2)
-         order by case when gateway_intent = $1 then 0 else 1 end limit 1",
-    )
-    .bind(intent.as_str())
-    .bind(top_up.map(|top_up| top_up.to_string()))
-    .fetch_optional(connection)
-    .await?;
-    row.map(|row| id(&row, "id")).transpose()
-}
-
-/// Payments whose turn it is to be asked about, longest waiting first.
-pub(crate) async fn due_in(
-    connection: &mut ledger::Connection,
-    now: Timestamp,
-    limit: u32,
-) -> Result<Vec<TopUp>, StoreError> {
-    let query = format!(
-        "{SELECT} where payments.state = 'pending' and payments.ask_at <= $1
-         order by payments.ask_at limit $2"
-    );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(query))
-        .bind(micros(now))
-        .bind(i64::from(limit))
-        .fetch_all(connection)
-        .await?;
-    rows.iter().map(read).collect()
-}
-
-/// Takes a due payment's turn: nobody else asks about it before `ask_at`. False when another
-/// process took it, or it is no longer pending.
-pub(crate) async fn claim_in(
-    connection: &mut ledger::Connection,
-    payment: PaymentId,
-    now: Timestamp,
-    ask_at: Timestamp,
-) -> Result<bool, StoreError> {
-    let updated = sqlx::query(
-        "update payments set ask_at = $1
-         where id = $2 and state = 'pending' and ask_at <= $3",
-    )
-    .bind(micros(ask_at))
-    .bind(payment.to_string())
-    .bind(micros(now))
-    .execute(connection)
-    .await?;
-    Ok(updated.rows_affected() == 1)
-}
-
 pub(crate) async fn update_state_in(
     connection: &mut ledger::Connection,
     top_up: &TopUp,
@@ -241,7 +197,9 @@ pub(crate) async fn update_state_in(
         State::Processing | State::Succeeded | State::Canceled => (None, None),
     };
     let updated = sqlx::query(
-        "update top_ups set state = $1, decline_reason = $2, action_url = $3, updated_at = $4
+        "update top_ups
+         set state = $1, decline_reason = $2, action_url = $3,
+             updated_at = case when state = $1 then updated_at else $4 end
          where id = $5 and state = $6",
     )
     .bind(state.as_str())
@@ -276,44 +234,61 @@ pub(crate) async fn set_intent_in(
     Ok(())
 }
 
-/// A snapshot of what was charged: a card that is removed later stays readable here.
+/// What a charge came to.
 pub(crate) async fn set_settled_in(
     connection: &mut ledger::Connection,
     payment: PaymentId,
     settled: &Settled,
 ) -> Result<(), StoreError> {
-    let card = settled.method.as_ref().map(|method| &method.card);
+    if let Some(method) = &settled.method {
+        set_card_in(connection, payment, &method.card).await?;
+    }
+    let updated = sqlx::query("update payments set fee_cents = $1 where id = $2")
+        .bind(settled.fee.map(Cents::get))
+        .bind(payment.to_string())
+        .execute(connection)
+        .await?;
+    expect_one(updated.rows_affected(), "a payment's fee")
+}
+
+/// A snapshot of the card that is or was charged: one that is replaced or removed later stays
+/// readable here.
+async fn set_card_in(
+    connection: &mut ledger::Connection,
+    payment: PaymentId,
+    card: &Card,
+) -> Result<(), StoreError> {
     let updated = sqlx::query(
-        "update payments set fee_cents = $1, card_brand = $2, card_last_four = $3,
-             card_expiry_month = $4, card_expiry_year = $5, card_country = $6
-         where id = $7",
+        "update payments set card_brand = $1, card_last_four = $2, card_expiry_month = $3,
+             card_expiry_year = $4, card_country = $5
+         where id = $6",
     )
-    .bind(settled.fee.map(Cents::get))
-    .bind(card.map(|card| card.brand.as_str()))
-    .bind(card.map(|card| card.last4.as_str()))
-    .bind(card.map(|card| i64::from(card.expiry_month)))
-    .bind(card.map(|card| i64::from(card.expiry_year)))
-    .bind(card.and_then(|card| card.country.as_deref()))
+    .bind(card.brand.as_str())
+    .bind(card.last4.as_str())
+    .bind(i64::from(card.expiry_month))
+    .bind(i64::from(card.expiry_year))
+    .bind(card.country.as_deref())
     .bind(payment.to_string())
     .execute(connection)
     .await?;
-    expect_one(updated.rows_affected(), "a payment's snapshot")
+    expect_one(updated.rows_affected(), "a payment's card")
 }
 
-fn read(row: &AnyRow) -> Result<TopUp, StoreError> {
+pub(super) fn read(row: &AnyRow) -> Result<TopUp, StoreError> {
     let intent: Option<String> = row.try_get("gateway_intent")?;
     Ok(TopUp {
         id: id(row, "id")?,
         organization: id(row, "organization_id")?,
         payment: id(row, "payment_id")?,
         amount: Cents::new(row.try_get("amount_cents")?),
-        token: parse_token(&row.try_get::<String, _>("gateway_method")?)?,
+        account: row.try_get("gateway_account")?,
+        token: parse_stored(&row.try_get::<String, _>("gateway_method")?)?,
         saved: optional_id(row, "payment_method_id")?,
         state: read_state(row)?,
-        intent: intent.map(|intent| parse_token(&intent)).transpose()?,
+        state_since: time(row, "updated_at")?,
+        intent: intent.map(|intent| parse_stored(&intent)).transpose()?,
         card: card(row)?,
         created_at: time(row, "created_at")?,
-        updated_at: time(row, "updated_at")?,
     })
 }
 

@@ -192,3 +192,28 @@ async fn rows_that_change_between_pages_are_neither_skipped_nor_doubled() {
     assert_eq!(rows, ["+$6.00", "+$5.00", "-$0.000086"]);
     world.finish().await;
 }
+
+#[tokio::test]
+async fn a_payment_that_was_confirmed_later_stands_at_its_click_and_says_when_it_was_booked() {
+    let world = World::new().await;
+    let waiting = world.top_up(500, "4000000000003220").await;
+    world.clock.advance(Duration::from_secs(10 * 60));
+    world.top_up(600, "4242424242424242").await;
+    world.clock.advance(Duration::from_secs(20 * 60));
+    let TopUpState::RequiresAction { url: Some(url) } = &waiting.state else {
+        panic!("{waiting:?}");
+    };
+    confirm(url, "approve").await;
+    let top_ups = world.billing.top_ups();
+    top_ups.find(&world.owner, waiting.id).await.unwrap();
+    let organization = world.owner.organization;
+    let history = world.billing.history();
+    let rows = history.page(organization, None, 50).await.unwrap().rows;
+    let minutes = |at: types::time::Timestamp| (at - waiting.created_at).num_minutes();
+    let seen: Vec<_> = rows
+        .iter()
+        .map(|row| (minutes(row.at), row.booked_later.map(minutes)))
+        .collect();
+    assert_eq!(seen, [(10, None), (0, Some(30))]);
+    world.finish().await;
+}

@@ -2,18 +2,33 @@
 //! real wire.
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+mod api_keys;
 #[path = "../../../ledger/tests/ledger/database.rs"]
 mod database;
 mod export;
+mod gateway_accounts;
+mod gateway_events;
+mod gateway_side;
 mod history;
+mod memberships;
 mod metering;
 mod metering_random;
+mod metering_repeats;
 mod migrations;
 mod payment_methods;
+mod payment_methods_at_the_gateway;
 mod prepaid;
 mod proof;
 mod rates;
+#[path = "../../../ledger/tests/ledger/tamper.rs"]
+mod tamper;
 mod tenancy;
+mod tenancy_roles;
+mod tenancy_rows;
 mod top_up;
+mod top_up_cancel;
 mod top_up_faults;
+mod top_up_given_up;
+mod transactions;
+mod two_processes;
 mod world;

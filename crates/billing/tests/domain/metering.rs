@@ -90,7 +90,7 @@ async fn an_id_with_other_content_is_refused_and_nothing_of_the_call_is_kept() {
         .ingest(&world.caller, vec![event("2"), other.clone()])
         .await;
     assert!(
-        matches!(refused, Err(IngestError::Conflict { index: 1 })),
+        matches!(refused, Err(IngestError::Conflict { index: 1, .. })),
         "{refused:?}"
     );
     let inside = UsageEvent {
@@ -99,7 +99,7 @@ async fn an_id_with_other_content_is_refused_and_nothing_of_the_call_is_kept() {
     };
     let refused = usage.ingest(&world.caller, vec![event("9"), inside]).await;
     assert!(
-        matches!(refused, Err(IngestError::Conflict { index: 1 })),
+        matches!(refused, Err(IngestError::Conflict { index: 1, .. })),
         "{refused:?}"
     );
     assert_eq!(world.balance().await, "-0.0000432");

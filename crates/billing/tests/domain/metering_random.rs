@@ -50,12 +50,13 @@ fn a_batch_costs_what_its_events_cost_one_at_a_time() {
                 number.set(number.get() + 1);
                 let mut ends = Vec::new();
                 for together in [true, false] {
-                    let tenancy = world.billing.tenancy();
+                    let (tenancy, operator) = (world.billing.tenancy(), world.billing.operator());
                     let name = format!("Acme {} {together}", number.get());
                     let organization = tenancy.create_organization(&name, owner).await.unwrap();
-                    let project = tenancy.create_project(organization, "P").await.unwrap();
+                    let project = operator.create_project(organization, "P").await.unwrap();
+                    let key = operator.create_key(organization, project, "K").await;
+                    let (_, secret) = key.unwrap();
                     let keys = world.billing.api_keys();
-                    let (_, secret) = keys.create(organization, project, "K").await.unwrap();
                     let caller = keys.authenticate(&secret).await.unwrap().unwrap();
                     let events: Vec<UsageEvent> = (0..)
                         .zip(&history)

@@ -1,87 +1,145 @@
-use sqlx::{AnyConnection, Connection, Executor};
+use sqlx::{Connection, Executor};
 
+use crate::tamper::tamper;
 use crate::world::{World, event};
 
-/// Changes rows behind the domain's back, past the triggers.
-async fn tamper(world: &World, table: &str, statement: &str) {
-    let mut connection = AnyConnection::connect(world.database_url()).await.unwrap();
-    let off = if world.is_postgres() {
-        format!("drop trigger if exists {table}_are_not_changed on {table}")
-    } else {
-        format!("drop trigger if exists {table}_are_not_updated")
-    };
-    connection.execute(sqlx::AssertSqlSafe(off)).await.unwrap();
-    let changed = connection
-        .execute(sqlx::AssertSqlSafe(statement.to_owned()))
-        .await
-        .unwrap();
-    assert!(changed.rows_affected() > 0, "{statement}");
-    connection.close().await.unwrap();
-}
+const CHAIN: &str = "batches seal one another without a break";
+const EVENTS: &str = "every usage event costs its tokens times its rate";
+const BATCHES: &str = "the events of each usage batch add up to it";
+const CARRIES: &str = "costs = 1000 x posted + carried, for each organization";
+const POSTED: &str = "usage is posted as it was counted";
+const DAYS: &str = "daily usage adds up to the events";
+const TOP_UPS: &str = "top-ups are credited once and only when paid";
 
-#[tokio::test]
-async fn one_wrong_unit_in_usage_or_top_ups_is_found() {
-    for (table, statement) in [
-        (
-            "usage_events",
-            "update usage_events set input_tokens = input_tokens + 1",
-        ),
-        (
-            "usage_events",
-            "update usage_events set cost_pico = cost_pico + 1",
-        ),
-        ("usage_events", "update usage_events set occurred_at = 0"),
-        (
-            "usage_batches",
-            "update usage_batches set event_count = event_count + 1",
-        ),
-        (
-            "usage_batches",
-            "update usage_batches set cost_pico = cost_pico + 1000, posted_nano = posted_nano + 1",
-        ),
-        (
-            "usage_carries",
-            "update usage_carries set carry_pico = carry_pico + 1",
-        ),
-        (
-            "usage_days",
-            "update usage_days set cost_pico = cost_pico + 1",
-        ),
-        (
-            "usage_days",
-            "update usage_days set requests = requests + 1",
-        ),
-        ("usage_days", "update usage_days set day = '2026-03-10'"),
-        ("usage_days", "update usage_days set first_booked_at = 0"),
-        (
-            "top_ups",
-            "update top_ups set amount_cents = amount_cents + 1",
-        ),
-        (
-            "top_ups",
-            "update top_ups set state = 'canceled' where state = 'succeeded'",
-        ),
-        (
-            "payments",
-            "update payments set state = 'pending' where state = 'succeeded'",
-        ),
-    ] {
+/// What is done to the rows, and the checks that find it: these and no others.
+type Fault = (&'static str, &'static [&'static str]);
+
+/// $25 come and $10 do not, two requests are paid; then each fault in a database of its own.
+async fn each_is_found(faults: &[Fault]) {
+    for (statement, expected) in faults {
         let world = World::new().await;
         world.top_up(2_500, "4242424242424242").await;
-        world
-            .billing
-            .usage()
-            .ingest(&world.caller, vec![event("1")])
+        world.top_up(1_000, "4000000000000002").await;
+        let usage = world.billing.usage();
+        usage
+            .ingest(&world.caller, vec![event("1"), event("2")])
             .await
             .unwrap();
         assert!(world.billing.prove().await.unwrap().holds());
-        tamper(&world, table, statement).await;
-        assert!(
-            !world.billing.prove().await.unwrap().holds(),
-            "not found: {statement}"
-        );
+        tamper(world.database(), statement).await;
+        let proof = world.billing.prove().await.unwrap();
+        let failed: Vec<_> = proof.checks.iter().filter(|check| !check.holds()).collect();
+        let names: Vec<_> = failed.iter().map(|check| check.name).collect();
+        assert_eq!(names, *expected, "{statement}: {failed:#?}");
         world.finish_broken().await;
     }
+}
+
+#[tokio::test]
+async fn a_changed_event_is_found() {
+    each_is_found(&[
+        (
+            "update usage_events set output_tokens = output_tokens + 1 where event_id = '1'",
+            &[EVENTS, DAYS],
+        ),
+        (
+            "update usage_events set cost_pico = cost_pico + 1 where event_id = '1'",
+            &[EVENTS, BATCHES, DAYS],
+        ),
+        ("update usage_events set occurred_at = 0", &[EVENTS]),
+        ("update usage_series set model = 'glm-5.2'", &[EVENTS, DAYS]),
+        (
+            "delete from usage_events where event_id = '1'",
+            &[BATCHES, DAYS],
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_changed_usage_batch_or_carry_is_found() {
+    each_is_found(&[
+        (
+            "update usage_batches set event_count = event_count + 1",
+            &[BATCHES],
+        ),
+        (
+            "update usage_batches set cost_pico = cost_pico + 1000, posted_nano = posted_nano + 1",
+            &[BATCHES, POSTED],
+        ),
+        (
+            "update usage_batches set booked_at = booked_at + 1",
+            &[DAYS],
+        ),
+        (
+            "update usage_carries set carry_pico = carry_pico + 1",
+            &[CARRIES],
+        ),
+        ("delete from usage_carries", &[CARRIES]),
+        ("delete from usage_batches", &[BATCHES, POSTED, DAYS]),
+        (
+            "update batches set source = 'usage:' || organization_id where code = 'usage'",
+            &[CHAIN, POSTED],
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_changed_daily_sum_is_found() {
+    each_is_found(&[
+        ("update usage_days set cost_pico = cost_pico + 1", &[DAYS]),
+        ("update usage_days set requests = requests + 1", &[DAYS]),
+        ("update usage_days set tokens = tokens - 1", &[DAYS]),
+        ("update usage_days set day = '2026-03-10'", &[DAYS]),
+        ("update usage_days set first_booked_at = 0", &[DAYS]),
+        ("delete from usage_days", &[DAYS]),
+        (
+            "insert into usage_days
+             select organization_id, '2026-03-10', project_id, model, requests, tokens, cost_pico,
+                 first_booked_at
+             from usage_days",
+            &[DAYS],
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_changed_top_up_or_payment_is_found() {
+    each_is_found(&[
+        (
+            "update top_ups set amount_cents = amount_cents + 1 where state = 'succeeded'",
+            &[TOP_UPS],
+        ),
+        (
+            "update top_ups set state = 'canceled' where state = 'succeeded'",
+            &[TOP_UPS],
+        ),
+        (
+            "update top_ups set state = 'succeeded', decline_reason = null where state = 'failed'",
+            &[TOP_UPS],
+        ),
+        (
+            "update payments set state = 'pending' where state = 'succeeded'",
+            &[TOP_UPS],
+        ),
+        (
+            "update payments set amount_cents = amount_cents + 1 where state = 'succeeded'",
+            &[TOP_UPS],
+        ),
+        (
+            "update payments set fee_cents = fee_cents + 1 where state = 'succeeded'",
+            &[TOP_UPS],
+        ),
+        ("delete from payments where state = 'failed'", &[TOP_UPS]),
+        ("delete from top_ups where state = 'succeeded'", &[TOP_UPS]),
+        (
+            "update batches set source = 'fixup:' || substr(source, 7) where code = 'top_up'",
+            &[CHAIN, TOP_UPS],
+        ),
+    ])
+    .await;
 }
 
 #[tokio::test]
@@ -93,7 +151,9 @@ async fn the_database_itself_refuses_to_change_usage_and_rates() {
         .ingest(&world.caller, vec![event("1")])
         .await
         .unwrap();
-    let mut connection = AnyConnection::connect(world.database_url()).await.unwrap();
+    let mut connection = sqlx::AnyConnection::connect(world.database_url())
+        .await
+        .unwrap();
     for statement in [
         "update usage_events set cost_pico = 0",
         "delete from usage_events",
@@ -102,10 +162,7 @@ async fn the_database_itself_refuses_to_change_usage_and_rates() {
         "update model_rates set input_pico = 0",
         "delete from model_rates",
     ] {
-        let error = connection
-            .execute(sqlx::AssertSqlSafe(statement.to_owned()))
-            .await
-            .unwrap_err();
+        let error = connection.execute(statement).await.unwrap_err();
         assert!(
             error.to_string().contains("append-only"),
             "{statement}: {error}"

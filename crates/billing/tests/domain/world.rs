@@ -11,7 +11,7 @@ use types::money::Cents;
 use types::payment::TokenizerView;
 use types::tenancy::{Role, Viewer};
 use types::top_up::{PayWith, TopUpLimits, TopUpView};
-use types::usage::{Tokens, UsageEvent};
+use types::usage::{Repeat, Tokens, UsageEvent};
 
 use crate::database::TestDatabase;
 
@@ -23,6 +23,8 @@ pub struct World {
     pub owner: Viewer,
     pub caller: ApiKeyCaller,
     pub secret: String,
+    /// What another process would be started with.
+    pub settings: BillingSettings,
     pub gateway_url: String,
     pub gateway_key: String,
     publishable_key: String,
@@ -47,19 +49,9 @@ impl World {
         let settings = BillingSettings {
             database_url: database.url.clone(),
             top_up_limits: TopUpLimits::default(),
-            gateway: GatewaySettings {
-                base_url: gateway_url.clone(),
-                secret_key: sandbox.secret_key().to_owned().into(),
-                webhook_secrets: vec![sandbox.webhook_secret().to_owned().into()],
-                tokenizer: TokenizerView {
-                    url: format!("{gateway_url}/v1/payment_methods"),
-                    publishable_key: publishable_key.clone(),
-                },
-                return_url: Some("http://127.0.0.1/billing/confirmed".to_owned()),
-                timeout,
-            },
+            gateway: gateway_settings(&sandbox, &gateway_url, timeout),
         };
-        let billing = Billing::open(settings, Arc::new(clock.clone()))
+        let billing = Billing::open(settings.clone(), Arc::new(clock.clone()))
             .await
             .unwrap();
         billing.migrate().await.unwrap();
@@ -76,6 +68,7 @@ impl World {
             owner,
             caller,
             secret,
+            settings,
             gateway_url,
             gateway_key: sandbox.secret_key().to_owned(),
             publishable_key,
@@ -102,7 +95,7 @@ impl World {
             .unwrap();
         let organization = self.owner.organization;
         self.billing
-            .tenancy()
+            .operator()
             .add_member(organization, user, role)
             .await
             .unwrap();
@@ -240,12 +233,31 @@ impl World {
         &self.database.url
     }
 
+    pub fn database(&self) -> &TestDatabase {
+        &self.database
+    }
+
     pub fn is_postgres(&self) -> bool {
         self.database.is_postgres()
     }
 }
 
-async fn serve_sandbox() -> (
+/// How a process reaches a sandbox.
+pub fn gateway_settings(sandbox: &Sandbox, url: &str, timeout: Duration) -> GatewaySettings {
+    GatewaySettings {
+        base_url: url.to_owned(),
+        secret_key: sandbox.secret_key().to_owned().into(),
+        webhook_secrets: vec![sandbox.webhook_secret().to_owned().into()],
+        tokenizer: TokenizerView {
+            url: format!("{url}/v1/payment_methods"),
+            publishable_key: sandbox.publishable_key().to_owned(),
+        },
+        return_url: Some("http://127.0.0.1/billing/confirmed".to_owned()),
+        timeout,
+    }
+}
+
+pub async fn serve_sandbox() -> (
     Sandbox,
     String,
     std::path::PathBuf,
@@ -271,13 +283,11 @@ async fn organization(billing: &Billing, email: &str) -> (Viewer, ApiKeyCaller, 
     let tenancy = billing.tenancy();
     let user = tenancy.create_user(email, PASSWORD).await.unwrap();
     let organization = tenancy.create_organization("Acme", user).await.unwrap();
-    let project = tenancy
-        .create_project(organization, "Production")
-        .await
-        .unwrap();
+    let viewer = tenancy.viewer(user, organization).await.unwrap().unwrap();
+    let project = tenancy.create_project(&viewer, "Production").await.unwrap();
     let (_, secret) = billing
         .api_keys()
-        .create(organization, project, "Gateway")
+        .create(&viewer, project, "Gateway")
         .await
         .unwrap();
     let caller = billing
@@ -286,11 +296,7 @@ async fn organization(billing: &Billing, email: &str) -> (Viewer, ApiKeyCaller, 
         .await
         .unwrap()
         .unwrap();
-    (
-        tenancy.viewer(user, organization).await.unwrap().unwrap(),
-        caller,
-        secret,
-    )
+    (viewer, caller, secret)
 }
 
 /// 112 input and 44 output tokens of `gpt-oss-120b`: $0.0000432.
@@ -310,6 +316,9 @@ pub fn event(id: &str) -> UsageEvent {
         project: None,
         api_key: None,
         request_id: None,
+        subject: None,
+        claimed_cost: None,
+        repeat: Repeat::Everything,
     }
 }
 

@@ -159,6 +159,26 @@ async fn a_bank_that_asks_has_a_page() {
 }
 
 #[tokio::test]
+async fn a_charge_that_waits_for_its_owner_is_cancelled_and_stays_so() {
+    let at = Counterpart::open().await;
+    let (intent, _) = bank_page(at.gateway.charge(&at.request(ASKS).await).await.unwrap());
+    let canceled = Outcome::Canceled {
+        intent: intent.clone(),
+    };
+    assert_eq!(at.gateway.cancel(&intent).await.as_ref(), Ok(&canceled));
+    assert_eq!(at.gateway.cancel(&intent).await.as_ref(), Ok(&canceled));
+    assert_eq!(at.gateway.find_intent(&intent).await, Ok(canceled));
+}
+
+#[tokio::test]
+async fn a_charge_that_was_paid_is_not_cancelled() {
+    let at = Counterpart::open().await;
+    let charge = at.gateway.charge(&at.request(GOOD).await).await.unwrap();
+    let intent = settled(charge.clone()).intent;
+    assert_eq!(at.gateway.cancel(&intent).await, Ok(charge));
+}
+
+#[tokio::test]
 async fn without_a_way_back_a_bank_that_asks_has_no_page_to_show() {
     let at = Counterpart::open().await;
     let request = ChargeRequest {
@@ -224,7 +244,8 @@ async fn what_does_not_exist_is_not_found() {
         code: "resource_missing".to_owned(),
     };
     let intent = "pi_1NothingOfThatName".parse().unwrap();
-    assert_eq!(at.gateway.find_intent(&intent).await, Err(missing));
+    assert_eq!(at.gateway.find_intent(&intent).await, Err(missing.clone()));
+    assert_eq!(at.gateway.cancel(&intent).await, Err(missing));
 }
 
 #[tokio::test]

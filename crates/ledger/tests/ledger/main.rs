@@ -1,11 +1,14 @@
 //! The ledger through its public door, on either database.
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+mod accounts;
 mod balances;
+mod clocks;
 mod database;
 mod posting;
 mod proof;
 mod random;
+mod tamper;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
@@ -146,6 +149,12 @@ impl World {
             .await
             .unwrap()
             .nanos()
+    }
+
+    /// For a test that broke the books on purpose.
+    async fn finish_broken(self) {
+        self.connection.close().await.unwrap();
+        self.database.remove().await;
     }
 
     /// The books must prove after every test.

@@ -1,97 +1,171 @@
 use super::*;
+use crate::tamper::tamper;
 
-/// Changes a row behind the ledger's back.
-async fn tamper(world: &mut World, table: &str, statement: &str) {
-    let off = if world.database.is_postgres() {
-        format!("drop trigger {table}_are_not_changed on {table}")
-    } else {
-        format!("drop trigger {table}_are_not_updated")
-    };
-    if ["transfers", "postings", "batches"].contains(&table) {
-        world
-            .connection
-            .execute(sqlx::AssertSqlSafe(off))
-            .await
-            .unwrap();
-    }
-    let changed = world
-        .connection
-        .execute(sqlx::AssertSqlSafe(statement.to_owned()))
-        .await
-        .unwrap();
-    assert!(changed.rows_affected() > 0, "{statement}");
-}
+const POSTINGS: &str = "postings add up to each account's balance";
+const TRANSFERS: &str = "every transfer has its postings";
+const BALANCES: &str = "transfers add up to each account's balance, debits equal credits";
+const SEQUENCE: &str = "batches run without a gap to each organization's balance";
+const CHAIN: &str = "batches seal one another without a break";
 
-#[tokio::test]
-async fn one_wrong_unit_anywhere_is_found_and_named() {
-    for (table, statement) in [
-        (
-            "transfers",
-            "update transfers set amount_nano = amount_nano + 1 where position = 0",
-        ),
-        (
-            "postings",
-            "update postings set amount_nano = amount_nano + 1 where sequence = 1",
-        ),
-        (
-            "postings",
-            "update postings set balance_nano = balance_nano + 1 where sequence = 2",
-        ),
-        (
-            "postings",
-            "update postings set sequence = 9 where sequence = 2",
-        ),
-        (
-            "postings",
-            "update postings set booked_at = booked_at + 1 where sequence = 2",
-        ),
-        (
-            "batches",
-            "update batches set balance_nano = balance_nano - 1 where sequence = 2",
-        ),
-        (
-            "batches",
-            "update batches set sequence = 9 where sequence = 2",
-        ),
-        (
-            "accounts",
-            "update accounts set balance_nano = balance_nano + 1 where kind = 'prepaid'",
-        ),
-        (
-            "accounts",
-            "update accounts set posting_count = 9 where kind = 'prepaid'",
-        ),
-        ("books", "update books set balance_nano = balance_nano + 1"),
-        ("books", "update books set batch_count = 9"),
-        (
-            "books",
-            "update books set chain_hash = 'ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff'",
-        ),
-        (
-            "batches",
-            "update batches set chain_hash = 'ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff'",
-        ),
-        (
-            "batches",
-            "update batches set source = 'test:9' where sequence = 1",
-        ),
-        (
-            "batches",
-            "update batches set code = 'other' where sequence = 2",
-        ),
-    ] {
+/// What is done to the rows, and the checks that find it: these and no others.
+type Fault = (&'static str, &'static [&'static str]);
+
+/// $25 and $10 come, $5 are spent; then each fault in books of its own.
+async fn each_is_found(faults: &[Fault]) {
+    for (statement, expected) in faults {
         let mut world = World::new().await;
         world.top_up("1", 25, 0).await;
         world.top_up("2", 10, 1).await;
-        tamper(&mut world, table, statement).await;
+        let spend = Transfer::new(prepaid(world.organization), REVENUE, nanos(5));
+        world.post(&batch("3", vec![spend], at(2))).await.unwrap();
+        tamper(&world.database, statement).await;
         let proof = prove_in(&mut world.connection).await.unwrap();
-        assert!(
-            proof.checks.iter().any(|check| !check.holds()),
-            "not found: {statement}"
-        );
-        world.connection.close().await.unwrap();
-        world.database.remove().await;
+        let failed: Vec<_> = proof.checks.iter().filter(|check| !check.holds()).collect();
+        let names: Vec<_> = failed.iter().map(|check| check.name).collect();
+        assert_eq!(names, *expected, "{statement}: {failed:#?}");
+        world.finish_broken().await;
     }
+}
+
+#[tokio::test]
+async fn a_changed_transfer_is_found() {
+    each_is_found(&[
+        (
+            "update transfers set amount_nano = 26 where amount_nano = 25",
+            &[TRANSFERS, BALANCES, CHAIN],
+        ),
+        (
+            "update transfers set credit_account_id = replace(credit_account_id, 'prepaid', 'owed')
+             where amount_nano = 25",
+            &[TRANSFERS, BALANCES, CHAIN],
+        ),
+        // Between the platform's own accounts nothing but the seal can tell.
+        (
+            "update transfers set debit_account_id = 'platform:usage_revenue'
+             where amount_nano = 25",
+            &[CHAIN],
+        ),
+        (
+            "update transfers set id = '00000000-0000-7000-8000-000000000000'
+             where amount_nano = 25",
+            &[TRANSFERS, SEQUENCE, CHAIN],
+        ),
+        (
+            "delete from transfers where amount_nano = 10",
+            &[BALANCES, SEQUENCE, CHAIN],
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_changed_posting_is_found() {
+    each_is_found(&[
+        (
+            "update postings set amount_nano = 26 where sequence = 1",
+            &[POSTINGS, TRANSFERS, SEQUENCE],
+        ),
+        (
+            "update postings set balance_nano = balance_nano + 1 where sequence = 2",
+            &[POSTINGS],
+        ),
+        (
+            "update postings set sequence = 9 where sequence = 3",
+            &[POSTINGS],
+        ),
+        (
+            "update postings set booked_at = booked_at + 1 where sequence = 2",
+            &[TRANSFERS],
+        ),
+        (
+            "delete from postings where sequence = 3",
+            &[POSTINGS, TRANSFERS, SEQUENCE],
+        ),
+        (
+            "update postings set account_id = replace(account_id, 'prepaid', 'owed')
+             where sequence = 3",
+            &[POSTINGS, TRANSFERS, SEQUENCE],
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_changed_account_is_found() {
+    each_is_found(&[
+        (
+            "update accounts set balance_nano = balance_nano + 1 where kind = 'prepaid'",
+            &[POSTINGS, BALANCES],
+        ),
+        (
+            "update accounts set posting_count = 9 where kind = 'prepaid'",
+            &[POSTINGS],
+        ),
+        (
+            "update accounts set normal_side = 'debit' where kind = 'prepaid'",
+            &[TRANSFERS, BALANCES, SEQUENCE],
+        ),
+        (
+            "delete from accounts where id = 'platform:usage_revenue'",
+            &[BALANCES],
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_changed_batch_is_found() {
+    each_is_found(&[
+        (
+            "update batches set balance_nano = balance_nano - 1 where sequence = 2",
+            &[SEQUENCE, CHAIN],
+        ),
+        (
+            "update batches set sequence = 9 where sequence = 2",
+            &[SEQUENCE, CHAIN],
+        ),
+        (
+            "update batches set booked_at = booked_at + 1 where sequence = 3",
+            &[TRANSFERS, SEQUENCE, CHAIN],
+        ),
+        (
+            "update batches set organization_id = 'nobody' where sequence = 3",
+            &[TRANSFERS, SEQUENCE, CHAIN],
+        ),
+        (
+            "update batches set source = 'test:9' where sequence = 1",
+            &[CHAIN],
+        ),
+        (
+            "update batches set code = 'other' where sequence = 2",
+            &[CHAIN],
+        ),
+        (
+            "update batches set chain_hash =
+             'ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff' where sequence = 3",
+            &[CHAIN],
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_changed_head_of_the_books_is_found() {
+    each_is_found(&[
+        (
+            "update books set balance_nano = balance_nano + 1",
+            &[SEQUENCE],
+        ),
+        ("update books set batch_count = 9", &[SEQUENCE]),
+        ("update books set booked_at = booked_at + 1", &[SEQUENCE]),
+        ("delete from books", &[SEQUENCE]),
+        (
+            "update books set chain_hash =
+             'ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff'",
+            &[CHAIN],
+        ),
+    ])
+    .await;
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Datelike, Duration, Timelike, Weekday};
 use types::ids::ProjectId;
 use types::time::Timestamp;
-use types::usage::{Tokens, UsageEvent};
+use types::usage::{Repeat, Tokens, UsageEvent};
 
 const SOURCE: &str = "/demo/inference-gateway";
 
@@ -35,6 +35,9 @@ impl Request {
             latency_ms: Some(self.latency_ms),
             project: Some(project),
             api_key: None,
+            subject: None,
+            claimed_cost: None,
+            repeat: Repeat::Everything,
         }
     }
 }

@@ -8,8 +8,10 @@
 use std::fmt;
 
 use chrono::{DateTime, SubsecRound};
+use rust_decimal::Decimal;
+use types::money::Dollars;
 use types::time::Timestamp;
-use types::usage::{Tokens, UsageEvent};
+use types::usage::{Repeat, Tokens, UsageEvent};
 
 use super::Batch;
 use super::content_type::Shape;
@@ -128,6 +130,7 @@ fn event(node: &Node) -> Result<UsageEvent, FieldError> {
     let (id, source) = (envelope.text("id")?, envelope.text("source")?);
     envelope.text("type")?;
     let occurred_at = envelope.optional_time("time")?;
+    let subject = envelope.optional_text("subject")?;
     let Some(Node::Object(data)) = object.find("data") else {
         return Err(match object.find("data") {
             None => missing("data".to_owned()),
@@ -146,10 +149,14 @@ fn event(node: &Node) -> Result<UsageEvent, FieldError> {
         project: data.optional_id("project_id")?,
         api_key: data.optional_id("api_key_id")?,
         request_id: data.optional_text("request_id")?,
+        subject,
+        claimed_cost: data.optional_dollars("cost")?,
+        repeat: Repeat::Everything,
     })
 }
 
 const NOT_NEGATIVE: &str = "a whole number, zero or more, as a number or as digits";
+const NO_DOLLARS: &str = "an amount of dollars, zero or more, as a number or as a decimal string";
 
 fn tokens(data: &Members<'_>) -> Result<Tokens, FieldError> {
     let input = data.count(["input_tokens", "prompt_tokens"])?;
@@ -237,6 +244,22 @@ impl<'a> Members<'a> {
         }
     }
 
+    /// What somebody believes that something costs. Nothing is computed from it.
+    fn optional_dollars(&self, name: &str) -> Result<Option<Dollars>, FieldError> {
+        let is_plain = |byte: u8| byte.is_ascii_digit() || byte == b'.';
+        let dollars: Option<Decimal> = match self.object.find(name) {
+            None => return Ok(None),
+            Some(Node::Integer(number)) => Some((*number).into()),
+            Some(Node::OtherNumber(number)) => number.parse().ok(),
+            Some(Node::Text(text)) if text.bytes().all(is_plain) => text.parse().ok(),
+            Some(Node::Null | Node::Bool | Node::Text(_) | Node::List(_) | Node::Object(_)) => None,
+        };
+        dollars
+            .filter(|dollars| *dollars >= Decimal::ZERO)
+            .map(|dollars| Some(Dollars::new(dollars.normalize())))
+            .ok_or_else(|| wrong(self.path(name), NO_DOLLARS))
+    }
+
     /// A count that has two names. Both may be there when they say the same.
     fn count(&self, names: [&'static str; 2]) -> Result<i64, FieldError> {
         let mut found = None;
@@ -263,7 +286,7 @@ impl<'a> Members<'a> {
             Node::Text(_)
             | Node::Null
             | Node::Bool
-            | Node::OtherNumber
+            | Node::OtherNumber(_)
             | Node::List(_)
             | Node::Object(_) => None,
         };
@@ -292,8 +315,8 @@ mod tests {
     use super::*;
 
     const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"/g","type":"request",
-        "time":"2026-03-11T17:12:47.1234567+02:00",
-        "data":{"model":"m","prompt_tokens":"112","completion_tokens":44,"cached_input_tokens":2,
+        "time":"2026-03-11T17:12:47.1234567+02:00","subject":"user-1",
+        "data":{"model":"m","prompt_tokens":"112","completion_tokens":44,"cached_input_tokens":2,"cost":1.35e-05,
                 "status":200,"latency_ms":31,"request_id":"r","surprise":[{"a":1.5}]}}"#;
 
     #[test]
@@ -313,6 +336,8 @@ mod tests {
             Some("2026-03-11T15:12:47.123456Z".parse().unwrap())
         );
         assert_eq!((event.status, event.latency_ms), (Some(200), Some(31)));
+        assert_eq!(event.subject.as_deref(), Some("user-1"));
+        assert_eq!(event.claimed_cost.unwrap().exact(), "0.0000135");
         assert!(!batch.is_batch);
     }
 

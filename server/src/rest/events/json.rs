@@ -14,8 +14,9 @@ pub(super) enum Node {
     Null,
     Bool,
     Integer(i64),
-    /// A number with a point or an exponent, or one that no `i64` holds.
-    OtherNumber,
+    /// A number with a point or an exponent, or one that no `i64` holds, written without exponent
+    /// in the fewest digits that mean the same to a reader of JSON.
+    OtherNumber(String),
     Text(String),
     List(Vec<Self>),
     Object(Object),
@@ -41,6 +42,10 @@ impl<'de> Deserialize<'de> for Node {
     }
 }
 
+fn other(number: impl fmt::Display) -> Node {
+    Node::OtherNumber(number.to_string())
+}
+
 struct NodeVisitor;
 
 impl<'de> Visitor<'de> for NodeVisitor {
@@ -63,11 +68,11 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Node, E> {
-        Ok(i64::try_from(number).map_or(Node::OtherNumber, Node::Integer))
+        Ok(i64::try_from(number).map_or_else(|_| other(number), Node::Integer))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Node, E> {
-        Ok(Node::OtherNumber)
+    fn visit_f64<E>(self, number: f64) -> Result<Node, E> {
+        Ok(other(number))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Node, E> {
@@ -110,15 +115,17 @@ mod tests {
     fn only_whole_numbers_that_fit_are_integers() {
         assert_eq!(read("9223372036854775807"), Node::Integer(i64::MAX));
         assert_eq!(read("-9223372036854775808"), Node::Integer(i64::MIN));
-        for number in [
-            "9223372036854775808",
-            "1.0",
-            "1e3",
-            "-0",
-            "1e-400",
-            "18446744073709551616",
+        for (number, kept) in [
+            ("9223372036854775808", "9223372036854775808"),
+            ("1.0", "1"),
+            ("1e3", "1000"),
+            ("-0", "-0"),
+            ("1e-400", "0"),
+            ("1.35e-05", "0.0000135"),
+            ("0.00022500000000000002", "0.00022500000000000002"),
+            ("18446744073709551616", "18446744073709552000"),
         ] {
-            assert_eq!(read(number), Node::OtherNumber, "{number}");
+            assert_eq!(read(number), other(kept), "{number}");
         }
     }
 

@@ -1,38 +1,93 @@
-//! `POST /v1/events`: usage, as CloudEvents 1.0.
+//! Usage, as CloudEvents 1.0: `POST /v1/events`, and `POST /api/v1/events` for clients that were
+//! made for OpenMeter.
 //!
 //! `content_type` says which shapes may come, `json` reads them without losing what is wrong with
-//! them, `decode` turns them into usage events. What an event costs is `billing`'s.
+//! them, `decode` turns them into usage events, `openmeter` reads those as its clients mean them;
+//! `schema` describes all this to others. What an event costs is `billing`'s.
 
 mod content_type;
 mod decode;
 mod json;
+mod openmeter;
+mod schema;
 
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use billing::{IngestError, Problem};
+use axum::extract::{DefaultBodyLimit, State};
+use billing::{ApiKeyCaller, IngestError, Problem};
 use http::{HeaderMap, StatusCode};
 use types::usage::UsageEvent;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
 
 use self::content_type::Shape;
 use self::decode::DecodeError;
+use self::schema::{Event, EventBatch, EventOrBatch};
 use super::caller::Caller;
 use super::error::ApiError;
+use super::refusals;
 use crate::parts::Parts;
 use crate::telemetry;
 
-/// Takes all events of the request, durably, or none. `204` means that they are on disk.
+/// The largest request that reports usage: 1,000 events with room to spare.
+const MAX_EVENTS_BYTES: usize = 1024 * 1024;
+
+pub(super) fn routes() -> OpenApiRouter<Parts> {
+    let limit = DefaultBodyLimit::max(MAX_EVENTS_BYTES);
+    OpenApiRouter::default()
+        .routes(routes!(ingest).layer(limit))
+        .routes(routes!(openmeter::ingest).layer(limit))
+}
+
+/// Report usage
+///
+/// Takes all events of the request, durably, or none. The same event again, by `source` and `id`,
+/// is counted once; whatever the answer was, repeating a request with the same ids never counts
+/// anything twice.
+#[utoipa::path(
+    post,
+    path = "/v1/events",
+    operation_id = "reportUsage",
+    tag = "Usage",
+    params(
+        ("x-project-id" = Option<String>, Header, format = "uuid", nullable = false,
+            description = "A project of the key's organization, for events that name none."),
+    ),
+    request_body(
+        description = "One event, or 1 to 1,000 of them; at most 1 MiB.",
+        content(
+            (Event = "application/cloudevents+json"),
+            (EventBatch = "application/cloudevents-batch+json"),
+            (EventOrBatch = "application/json"),
+        ),
+    ),
+    responses(
+        (status = 204, description = "Every event is on disk and paid for."),
+        refusals::Invalid, refusals::Unauthorized, refusals::Conflict, refusals::TooLarge,
+        refusals::WrongType, refusals::Failed,
+    ),
+    security(("apiKey" = [])),
+)]
 pub(crate) async fn ingest(
     State(parts): State<Parts>,
     Caller(caller): Caller,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, ApiError> {
-    let shape = Shape::of(&headers)?;
+    let batch = read(&headers, body)?;
+    take(&parts, &caller, batch).await
+}
+
+fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Batch, ApiError> {
+    let shape = Shape::of(headers)?;
     let body = body.map_err(|rejection| unreadable(&rejection))?;
-    let batch = decode::read(&body, shape)?;
+    Ok(decode::read(&body, shape)?)
+}
+
+/// `204` means that the events are on disk.
+async fn take(parts: &Parts, caller: &ApiKeyCaller, batch: Batch) -> Result<StatusCode, ApiError> {
     let is_batch = batch.is_batch;
-    let taken = parts.billing.usage().ingest(&caller, batch.events).await;
+    let taken = parts.billing.usage().ingest(caller, batch.events).await;
     let taken = taken.map_err(|error| positioned(error, is_batch))?;
     count(taken.counted, "counted");
     count(taken.already_counted, "already_counted");

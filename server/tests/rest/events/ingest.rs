@@ -198,8 +198,8 @@ async fn the_project_header_books_usage_under_that_project() {
     with_server(async |test| {
         let tenant = test.tenant("Ada").await;
         tenant.add_credit("5").await;
-        let tenancy = test.server.billing.tenancy();
-        let other = tenancy
+        let operator = test.server.billing.operator();
+        let other = operator
             .create_project(tenant.organization, "Other")
             .await
             .unwrap();

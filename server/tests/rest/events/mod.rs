@@ -1,2 +1,3 @@
 mod ingest;
 mod malformed;
+mod openmeter;

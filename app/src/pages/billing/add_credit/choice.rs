@@ -9,21 +9,28 @@ use crate::components::icon::{Glyph, Icon};
 use crate::components::problem::input_id;
 use crate::pages::billing::methods_card::Expiry;
 
+const PROBLEM: &str = "payment-method-problem";
+
 /// The saved cards as rows, and the fields of a new one in place.
 #[component]
 pub fn MethodChoice(form: TopUpForm) -> impl IntoView {
-    let message = form.problems.message(Some(PaymentField::PaymentMethod));
+    let message = form.problems.message(PaymentField::PaymentMethod);
     // As they were when the form was drawn: a refresh behind the dialog moves nothing in it.
-    let (methods, tokenizer) = form
+    let methods = form
         .page
-        .with_untracked(|page| (page.payment_methods.clone(), page.tokenizer.clone()));
+        .with_untracked(|page| page.payment_methods.clone());
     let has_saved = !methods.is_empty();
     let is_new = Memo::new(move |_| form.choice.get() == Choice::NewCard);
     let rows = methods
         .into_iter()
         .map(|method| view! { <SavedMethod method form/> });
     view! {
-        <fieldset class="method-choice" id=input_id(PaymentField::PaymentMethod) tabindex="-1">
+        <fieldset
+            class="method-choice"
+            id=input_id(PaymentField::PaymentMethod)
+            tabindex="-1"
+            aria-describedby=move || message.get().map(|_| PROBLEM)
+        >
             <legend>"Payment method"</legend>
             {has_saved.then(|| view! {
                 <div class="method-options">
@@ -41,10 +48,10 @@ pub fn MethodChoice(form: TopUpForm) -> impl IntoView {
                 </div>
             })}
             <Show when=move || is_new.get()>
-                <CardFieldset draft=form.card problems=form.problems tokenizer=tokenizer.clone()/>
+                <CardFieldset draft=form.card problems=form.problems/>
             </Show>
             {move || message.get().map(|message| view! {
-                <FieldProblem id="payment-method-problem".to_owned() message/>
+                <FieldProblem id=PROBLEM.to_owned() message/>
             })}
         </fieldset>
     }

@@ -6,12 +6,12 @@ use web_sys::HtmlInputElement;
 
 use super::choice::MethodChoice;
 use super::flow::{Step, TopUpForm};
-use super::outcome::{Confirm, Done, Processing};
+use super::outcome::{Confirm, Done, Processing, Unheard};
 use super::summary::Summary;
+use crate::components::card_form::SecureLine;
 use crate::components::dialog::Dialog;
 use crate::components::field::{InputKind, PaymentInput};
-use crate::components::notice::{Notice, NoticeKind};
-use crate::components::problem::GENERAL_ID;
+use crate::components::problem::GeneralProblem;
 
 /// The dialog "Add to credit balance", in whichever step the attempt is.
 #[component]
@@ -21,6 +21,7 @@ pub fn AddCreditDialog(form: TopUpForm) -> impl IntoView {
         Step::Filling | Step::Working { .. } => Shown::Form,
         Step::Confirming { url } => Shown::Confirm(url),
         Step::Processing => Shown::Processing,
+        Step::Unheard => Shown::Unheard,
         Step::Done(top_up) => Shown::Done(top_up),
     });
     view! {
@@ -29,6 +30,7 @@ pub fn AddCreditDialog(form: TopUpForm) -> impl IntoView {
                 Shown::Form => view! { <Form form/> }.into_any(),
                 Shown::Confirm(url) => view! { <Confirm url form/> }.into_any(),
                 Shown::Processing => view! { <Processing form/> }.into_any(),
+                Shown::Unheard => view! { <Unheard form/> }.into_any(),
                 Shown::Done(top_up) => view! { <Done top_up open=form.is_open/> }.into_any(),
             }}
         </Dialog>
@@ -41,6 +43,7 @@ enum Shown {
     Form,
     Confirm(Option<String>),
     Processing,
+    Unheard,
     Done(types::top_up::TopUpView),
 }
 
@@ -48,7 +51,6 @@ enum Shown {
 fn Form(form: TopUpForm) -> impl IntoView {
     let is_working = move || matches!(form.step.get(), Step::Working { .. });
     let is_slow = move || form.step.get() == Step::Working { is_slow: true };
-    let general = form.problems.message(None);
     let label = move || match form.cents() {
         Ok(amount) => format!("Add {}", exact(amount.dollars())),
         Err(_) => "Add credit".to_owned(),
@@ -67,9 +69,7 @@ fn Form(form: TopUpForm) -> impl IntoView {
             <MethodChoice form/>
             <Summary form/>
             <div class="dialog-foot">
-                {move || general.get().map(|message| view! {
-                    <Notice kind=NoticeKind::Bad id=GENERAL_ID>{message}</Notice>
-                })}
+                <GeneralProblem problems=form.problems/>
                 <button
                     type="submit"
                     class="button button-primary button-wide"
@@ -81,6 +81,7 @@ fn Form(form: TopUpForm) -> impl IntoView {
                 <p class="working-line" role="status">
                     {move || is_slow().then_some("Confirming with your bank…")}
                 </p>
+                <SecureLine/>
             </div>
         </form>
     }

@@ -11,4 +11,4 @@ mod summary;
 
 pub use dialog::AddCreditDialog;
 pub use flow::TopUpForm;
-pub use plain::PlainTopUp;
+pub use plain::{PlainTopUp, Typed};

@@ -1,6 +1,6 @@
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use types::money::Money;
+use types::money::Money as Amount;
 use types::top_up::TopUpView;
 use wasm_bindgen::JsCast;
 use web_sys::MessageEvent;
@@ -9,16 +9,19 @@ use super::dialog::exact;
 use super::flow::TopUpForm;
 use crate::browser;
 use crate::components::icon::{Glyph, Icon};
+use crate::components::money::{Money, MoneyStyle};
+use crate::components::problem::GeneralProblem;
 
 /// The id of the line that says it worked.
 pub const DONE: &str = "add-credit-done";
-/// What the bank's page, or ours that it leads back to, posts when the person has answered.
-const BANK_MESSAGE: &str = "sandbox-3ds";
+/// What our page that the bank's leads back to posts when the person has answered.
+const ANSWERED_MESSAGE: &str = "bank-answered";
 /// The balance counts up once, in this many frames of [`FRAME_MS`].
 const FRAMES: i64 = 24;
 const FRAME_MS: i32 = 16;
 
-/// The bank's page in a frame of its own.
+/// The bank's page in a frame of its own, and the ways out: the same page in a tab, where a bank
+/// does not stand in frames, and another card.
 #[component]
 pub fn Confirm(url: Option<String>, form: TopUpForm) -> impl IntoView {
     let listener = window_event_listener_untyped("message", move |event| {
@@ -28,11 +31,12 @@ pub fn Confirm(url: Option<String>, form: TopUpForm) -> impl IntoView {
                 .ok()?
                 .as_string()
         });
-        if source.as_deref() == Some(BANK_MESSAGE) {
+        if source.as_deref() == Some(ANSWERED_MESSAGE) {
             form.ask_now();
         }
     });
     on_cleanup(move || listener.remove());
+    let is_giving_up = move || form.is_giving_up.get();
     view! {
         <div class="outcome">
             <p class="dialog-text" role="status">
@@ -40,7 +44,11 @@ pub fn Confirm(url: Option<String>, form: TopUpForm) -> impl IntoView {
             </p>
             {match url {
                 Some(url) => view! {
-                    <iframe class="bank-frame" src=url title="Confirmation by your bank"></iframe>
+                    <iframe class="bank-frame" src=url.clone() title="Confirmation by your bank"></iframe>
+                    <p class="outcome-hint">
+                        "Nothing to see here? "
+                        <a href=url rel="external noopener" target="_blank">"Open your bank's page in a new tab"</a>
+                    </p>
                 }
                 .into_any(),
                 None => view! {
@@ -48,6 +56,19 @@ pub fn Confirm(url: Option<String>, form: TopUpForm) -> impl IntoView {
                 }
                 .into_any(),
             }}
+            <GeneralProblem problems=form.problems/>
+            <div class="outcome-buttons">
+                <LookAgain form/>
+                <button
+                    type="button"
+                    class="button"
+                    disabled=is_giving_up
+                    class:working=is_giving_up
+                    on:click=move |_| form.give_up()
+                >
+                    <span>"Use another card"</span>
+                </button>
+            </div>
         </div>
     }
     .into_any()
@@ -57,17 +78,59 @@ pub fn Confirm(url: Option<String>, form: TopUpForm) -> impl IntoView {
 pub fn Processing(form: TopUpForm) -> impl IntoView {
     view! {
         <div class="outcome outcome-center" role="status">
-            <span class="spinner" aria-hidden="true"></span>
+            <Spinner form/>
             <p class="outcome-title">"Still processing, no need to pay again."</p>
             <p class="dialog-text">
                 "Some banks take a few minutes. You can close this: the balance and the history follow by themselves."
             </p>
-            <button type="button" class="button" on:click=move |_| form.is_open.set(false)>
-                "Close"
-            </button>
+            <div class="outcome-buttons">
+                <LookAgain form/>
+                <button type="button" class="button" on:click=move |_| form.is_open.set(false)>
+                    "Close"
+                </button>
+            </div>
         </div>
     }
     .into_any()
+}
+
+/// The request is under way, or lost: nobody here can tell.
+#[component]
+pub fn Unheard(form: TopUpForm) -> impl IntoView {
+    view! {
+        <div class="outcome outcome-center" role="status">
+            <Spinner form/>
+            <p class="outcome-title">"Waiting to hear from the server"</p>
+            <p class="dialog-text">
+                "We do not know yet whether your payment has reached us. We keep asking. It cannot be charged twice."
+            </p>
+            <div class="outcome-buttons"><LookAgain form/></div>
+        </div>
+    }
+    .into_any()
+}
+
+/// Turns while the page asks by itself.
+#[component]
+fn Spinner(form: TopUpForm) -> impl IntoView {
+    move || {
+        let turns = form.is_asking.get();
+        turns.then(|| view! { <span class="spinner" aria-hidden="true"></span> })
+    }
+}
+
+/// Once the page has stopped asking by itself.
+#[component]
+fn LookAgain(form: TopUpForm) -> impl IntoView {
+    move || {
+        (!form.is_asking.get()).then(|| {
+            view! {
+                <button type="button" class="button" on:click=move |_| form.look_again()>
+                    "Look again"
+                </button>
+            }
+        })
+    }
 }
 
 #[component]
@@ -85,9 +148,14 @@ pub fn Done(top_up: TopUpView, open: RwSignal<bool>) -> impl IntoView {
             </p>
             <p class="outcome-balance">
                 <span class="visually-hidden">
-                    {format!("New balance: {}", top_up.balance.dollars().rounded_down())}
+                    "New balance: "
+                    <Money amount=top_up.balance.dollars() style=MoneyStyle::RoundedDown/>
                 </span>
-                <span aria-hidden="true">{move || shown.get().dollars().rounded_down()}</span>
+                <span aria-hidden="true">
+                    {move || view! {
+                        <Money amount=shown.get().dollars() style=MoneyStyle::RoundedDown/>
+                    }}
+                </span>
             </p>
             <p class="dialog-text">"New balance. Paid"{with}"."</p>
             <button
@@ -103,9 +171,9 @@ pub fn Done(top_up: TopUpView, open: RwSignal<bool>) -> impl IntoView {
 }
 
 /// The balance before, growing to the balance now; at once for those who asked for less motion.
-fn count_up(top_up: &TopUpView) -> RwSignal<Money> {
+fn count_up(top_up: &TopUpView) -> RwSignal<Amount> {
     let end = top_up.balance;
-    let added = top_up.amount.money().unwrap_or(Money::ZERO);
+    let added = top_up.amount.money().unwrap_or(Amount::ZERO);
     let shown = RwSignal::new(end);
     if let Ok(start) = end.minus(added)
         && !browser::prefers_reduced_motion()
@@ -117,7 +185,7 @@ fn count_up(top_up: &TopUpView) -> RwSignal<Money> {
                 // Fast first, slow at the end, in whole numbers: (1 − (1 − t)³) of what was added.
                 let left = (FRAMES - frame).pow(3);
                 let part = added.nanos() / FRAMES.pow(3) * left;
-                let Ok(balance) = end.minus(Money::from_nanos(part)) else {
+                let Ok(balance) = end.minus(Amount::from_nanos(part)) else {
                     break;
                 };
                 shown.try_set(balance);

@@ -1,20 +1,70 @@
+//! Adding credit without script, with a saved card. The form sends the id that is in the page's
+//! address: posted twice, or found again by the Back button, it is one payment.
+
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
-use types::ids::TopUpId;
-use types::payment::PaymentMethodView;
+use types::ids::{PaymentMethodId, TopUpId};
+use types::payment::{PaymentField, PaymentMethodView};
 use types::top_up::{DEFAULT_PRESET, PRESETS, TopUpLimits};
 
 use super::dialog::exact;
+use crate::browser;
 use crate::components::brand_mark::BrandMark;
+use crate::components::field::FieldProblem;
 use crate::components::notice::{Notice, NoticeKind};
+use crate::components::problem::Problem;
 use crate::pages::billing::methods_card::Expiry;
 use crate::server_fns::refusal::Refusal;
 use crate::server_fns::top_up::StartTopUp;
 
-/// Adding credit without script, with a saved card: the server makes the id when it renders the
-/// form, so that posting the same form twice is one payment.
+/// The form's id in the page, by which script takes over what was typed.
+const FORM: &str = "plain-top-up";
+const OTHER_AMOUNT: &str = "other-amount";
+const AMOUNT_HINT: &str = "other-amount-hint";
+const AMOUNT_PROBLEM: &str = "other-amount-problem";
+const METHOD_PROBLEM: &str = "plain-method-problem";
+
+/// What stands in the form.
+pub struct Typed {
+    pub id: TopUpId,
+    pub amount: String,
+    pub method: Option<PaymentMethodId>,
+    /// What the last post of it was refused for.
+    pub problem: Option<Problem>,
+}
+
+impl Typed {
+    /// Reads the form in the page, before it is taken down.
+    pub fn read(id: TopUpId, refusal: Option<&Refusal>) -> Self {
+        let fields = browser::form_fields(FORM);
+        let text = |name: &str| {
+            let field = fields.as_ref()?.get(name).as_string()?;
+            (!field.trim().is_empty()).then_some(field)
+        };
+        let amount = text("amount").or_else(|| text("other_amount"));
+        Self {
+            id,
+            amount: amount.unwrap_or_else(|| DEFAULT_PRESET.to_string()),
+            method: text("method").and_then(|method| method.parse().ok()),
+            problem: refusal.and_then(problem),
+        }
+    }
+}
+
+fn problem(refusal: &Refusal) -> Option<Problem> {
+    (!refusal.message.is_empty()).then(|| Problem {
+        field: field(refusal),
+        ..Problem::general(&refusal.message)
+    })
+}
+
+fn field(refusal: &Refusal) -> Option<PaymentField> {
+    PaymentField::parse(refusal.field.as_deref()?)
+}
+
 #[component]
 pub fn PlainTopUp(
+    id: TopUpId,
     methods: Vec<PaymentMethodView>,
     limits: TopUpLimits,
     refusal: Option<Refusal>,
@@ -31,7 +81,8 @@ pub fn PlainTopUp(
         }
         .into_any()
     } else {
-        view! { <PlainForm methods=usable limits refusal/> }.into_any()
+        view! { <PlainForm id methods=usable limits refusal=refusal.unwrap_or_default()/> }
+            .into_any()
     };
     view! {
         <section class="card plain-top-up" aria-labelledby="plain-title">
@@ -44,23 +95,41 @@ pub fn PlainTopUp(
 
 #[component]
 fn PlainForm(
+    id: TopUpId,
     methods: Vec<PaymentMethodView>,
     limits: TopUpLimits,
-    refusal: Option<Refusal>,
+    refusal: Refusal,
 ) -> impl IntoView {
-    let typed = |name: &str| refusal.as_ref().and_then(|refusal| refusal.typed(name));
-    let amount = typed("amount").map_or_else(|| DEFAULT_PRESET.to_string(), str::to_owned);
+    let at = |field: PaymentField| problem(&refusal).filter(|found| found.field == Some(field));
+    let (amount_problem, method_problem) = (
+        at(PaymentField::Amount).map(|problem| problem.message),
+        at(PaymentField::PaymentMethod).map(|problem| problem.message),
+    );
+    let is_at_field = amount_problem.is_some() || method_problem.is_some();
+    let general = problem(&refusal).filter(|_| !is_at_field);
+    // Whatever breaks on the way, the server knows from the address which payment it was.
+    let action = format!("{}?top_up={id}", StartTopUp::url());
+    view! {
+        <form id=FORM class="form" method="post" action=action>
+            {general.map(|problem| view! {
+                <Notice kind=NoticeKind::Bad>{problem.message}</Notice>
+            })}
+            <input type="hidden" name="id" value=id.to_string()/>
+            <Amount limits typed=refusal.typed("amount").map(str::to_owned) problem=amount_problem/>
+            <Method methods typed=refusal.typed("method").map(str::to_owned) problem=method_problem/>
+            <div class="dialog-buttons">
+                <a class="button" href="/billing" rel="external">"Cancel"</a>
+                <button type="submit" class="button button-primary"><span>"Add credit"</span></button>
+            </div>
+        </form>
+    }
+    .into_any()
+}
+
+#[component]
+fn Amount(limits: TopUpLimits, typed: Option<String>, problem: Option<String>) -> impl IntoView {
+    let amount = typed.unwrap_or_else(|| DEFAULT_PRESET.to_string());
     let is_preset = PRESETS.iter().any(|preset| preset.to_string() == amount);
-    let other = if is_preset {
-        String::new()
-    } else {
-        amount.clone()
-    };
-    let chosen = typed("method")
-        .and_then(|id| methods.iter().find(|method| method.id.to_string() == id))
-        .or_else(|| methods.iter().find(|method| method.is_default))
-        .or_else(|| methods.first())
-        .map(|method| method.id);
     let presets = PRESETS.map(|preset| {
         view! {
             <label class="preset">
@@ -74,7 +143,59 @@ fn PlainForm(
             </label>
         }
     });
-    let message = refusal.as_ref().map(|refusal| refusal.message.clone());
+    let other = if is_preset { String::new() } else { amount };
+    let hint = format!(
+        "From {} to {}",
+        exact(limits.minimum.dollars()),
+        exact(limits.maximum.dollars())
+    );
+    let is_wrong = problem.is_some();
+    view! {
+        <fieldset class="amount-field">
+            <legend>"Amount (USD)"</legend>
+            <div class="presets">
+                {presets.collect_view()}
+                <label class="preset">
+                    <input type="radio" name="amount" value="" checked=!is_preset/>
+                    "Other"
+                </label>
+            </div>
+            <div class="field">
+                <label for=OTHER_AMOUNT>"Other amount"</label>
+                <div class="input-box">
+                    <span class="input-before" aria-hidden="true">"$"</span>
+                    <input
+                        id=OTHER_AMOUNT
+                        name="other_amount"
+                        inputmode="decimal"
+                        autocomplete="transaction-amount"
+                        value=other
+                        autofocus=is_wrong
+                        aria-invalid=is_wrong.then_some("true")
+                        aria-describedby=if is_wrong { AMOUNT_PROBLEM } else { AMOUNT_HINT }
+                    />
+                </div>
+                {match problem {
+                    Some(message) => view! { <FieldProblem id=AMOUNT_PROBLEM.to_owned() message/> }.into_any(),
+                    None => view! { <p class="field-hint" id=AMOUNT_HINT>{hint}</p> }.into_any(),
+                }}
+            </div>
+        </fieldset>
+    }
+    .into_any()
+}
+
+#[component]
+fn Method(
+    methods: Vec<PaymentMethodView>,
+    typed: Option<String>,
+    problem: Option<String>,
+) -> impl IntoView {
+    let chosen = typed
+        .and_then(|id| methods.iter().find(|method| method.id.to_string() == id))
+        .or_else(|| methods.iter().find(|method| method.is_default))
+        .or_else(|| methods.first())
+        .map(|method| method.id);
     let rows = methods.into_iter().map(|method| {
         view! {
             <label class="method-option">
@@ -90,51 +211,13 @@ fn PlainForm(
             </label>
         }
     });
-    let hint = format!(
-        "From {} to {}",
-        exact(limits.minimum.dollars()),
-        exact(limits.maximum.dollars())
-    );
+    let described_by = problem.is_some().then_some(METHOD_PROBLEM);
     view! {
-        <form class="form" method="post" action=StartTopUp::url()>
-            {message.map(|message| view! {
-                <Notice kind=NoticeKind::Bad>{message}</Notice>
-            })}
-            <input type="hidden" name="id" value=TopUpId::generate().to_string()/>
-            <fieldset class="amount-field">
-                <legend>"Amount (USD)"</legend>
-                <div class="presets">
-                    {presets.collect_view()}
-                    <label class="preset">
-                        <input type="radio" name="amount" value="" checked=!is_preset/>
-                        "Other"
-                    </label>
-                </div>
-                <div class="field">
-                    <label for="other-amount">"Other amount"</label>
-                    <div class="input-box">
-                        <span class="input-before" aria-hidden="true">"$"</span>
-                        <input
-                            id="other-amount"
-                            name="other_amount"
-                            inputmode="decimal"
-                            autocomplete="transaction-amount"
-                            value=other
-                            aria-describedby="other-amount-hint"
-                        />
-                    </div>
-                    <p class="field-hint" id="other-amount-hint">{hint}</p>
-                </div>
-            </fieldset>
-            <fieldset class="method-choice">
-                <legend>"Payment method"</legend>
-                <div class="method-options">{rows.collect_view()}</div>
-            </fieldset>
-            <div class="dialog-buttons">
-                <a class="button" href="/billing" rel="external">"Cancel"</a>
-                <button type="submit" class="button button-primary"><span>"Add credit"</span></button>
-            </div>
-        </form>
+        <fieldset class="method-choice" aria-describedby=described_by>
+            <legend>"Payment method"</legend>
+            <div class="method-options">{rows.collect_view()}</div>
+            {problem.map(|message| view! { <FieldProblem id=METHOD_PROBLEM.to_owned() message/> })}
+        </fieldset>
     }
     .into_any()
 }

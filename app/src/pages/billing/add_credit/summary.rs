@@ -2,8 +2,10 @@ use leptos::prelude::*;
 use types::money::Cents;
 use types::top_up::TopUpQuote;
 
-use super::dialog::exact;
 use super::flow::TopUpForm;
+use crate::components::money::{Money, MoneyStyle};
+
+const UNKNOWN: &str = "–";
 
 /// What the person gets and pays, before paying.
 #[component]
@@ -15,10 +17,9 @@ pub fn Summary(form: TopUpForm) -> impl IntoView {
         limits.check(amount).ok().map(|()| TopUpQuote::of(amount))
     });
     let line = move |part: fn(&TopUpQuote) -> Cents| {
-        move || {
-            quote
-                .get()
-                .map_or_else(unknown, |quote| exact(part(&quote).dollars()))
+        move || match quote.get() {
+            Some(quote) => view! { <Money amount=part(&quote).dollars()/> }.into_any(),
+            None => UNKNOWN.into_any(),
         }
     };
     let new_balance = move || {
@@ -28,8 +29,10 @@ pub fn Summary(form: TopUpForm) -> impl IntoView {
             .zip(credit)
             .and_then(|(balance, credit)| balance.plus(credit).ok())
         {
-            Some(sum) => sum.dollars().rounded_down(),
-            None => unknown(),
+            Some(sum) => {
+                view! { <Money amount=sum.dollars() style=MoneyStyle::RoundedDown/> }.into_any()
+            }
+            None => UNKNOWN.into_any(),
         }
     };
     view! {
@@ -42,8 +45,4 @@ pub fn Summary(form: TopUpForm) -> impl IntoView {
         </dl>
     }
     .into_any()
-}
-
-fn unknown() -> String {
-    "–".to_owned()
 }

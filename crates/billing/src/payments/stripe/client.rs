@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 
 use super::wire::{Fault, FaultBody, FaultKind};
 use crate::GatewaySettings;
+use crate::payments::account::is_live;
 use crate::payments::gateway::{GatewayError, GatewaySettingsError};
 
 /// The shapes we read are those of this version, whatever the account's own default is.
@@ -309,11 +310,6 @@ fn pause(attempt: u32, asked: Option<Duration>) -> Duration {
 fn asked_pause(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds))
-}
-
-/// `sk_live_…` and restricted `rk_live_…` keys move real money.
-fn is_live(key: &SecretString) -> bool {
-    key.expose_secret().contains("_live_")
 }
 
 fn authorization(key: &SecretString) -> Result<HeaderValue, GatewaySettingsError> {

@@ -7,7 +7,7 @@ use super::client::{Answer, Form, Refusal, read};
 use super::map;
 use super::wire::{Customer, Expandable, PaymentMethod};
 use crate::payments::gateway::{
-    AttachOutcome, ChargedMethod, Gateway, GatewayCustomer, GatewayError, GatewayMethod,
+    AttachOutcome, Gateway, GatewayCustomer, GatewayError, GatewayMethod,
 };
 
 impl Gateway {
@@ -88,20 +88,6 @@ impl Gateway {
         match self.payment_method(method).await? {
             Some(kept) if owner(&kept).is_some() => Err(refusal.into_error()),
             Some(_) | None => Ok(()),
-        }
-    }
-
-    /// The card as the gateway knows it now. `None`: there is none, or it is not a card.
-    ///
-    /// # Errors
-    /// When the gateway gives no answer.
-    pub async fn find_method(
-        &self,
-        method: &GatewayMethod,
-    ) -> Result<Option<ChargedMethod>, GatewayError> {
-        match self.payment_method(method).await? {
-            Some(method) => map::charged_method(&method),
-            None => Ok(None),
         }
     }
 

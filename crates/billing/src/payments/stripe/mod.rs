@@ -2,7 +2,7 @@
 //!
 //! | file | owns |
 //! | --- | --- |
-//! | `mod` | charging, and finding what became of a charge |
+//! | `mod` | charging, cancelling, and finding what became of a charge |
 //! | `customers` | customers and their cards |
 //! | `client` | HTTP: address, headers, time-outs, retries |
 //! | `wire` | the fields that are read |
@@ -64,6 +64,21 @@ impl Gateway {
         match self.client.get(&path, &expanding("")).await? {
             Answer::Object(body) => map::outcome(&read::<Intent>(&body)?),
             Answer::Refusal(refusal) => Err(refusal.into_error()),
+        }
+    }
+
+    /// Gives up a charge that waits for its owner, and answers what it is now: one that was paid or
+    /// refused in the meantime stays so, and says so.
+    ///
+    /// # Errors
+    /// When nobody knows whether it can still be paid.
+    pub async fn cancel(&self, intent: &GatewayIntent) -> Result<Outcome, GatewayError> {
+        let path = ["payment_intents", intent.as_str(), "cancel"];
+        let form = vec![("cancellation_reason", "abandoned".to_owned())];
+        let key = format!("cancel:{intent}");
+        match self.client.post(&path, &form, &key).await? {
+            Answer::Object(body) => map::outcome(&read::<Intent>(&body)?),
+            Answer::Refusal(_) => self.find_intent(intent).await,
         }
     }
 

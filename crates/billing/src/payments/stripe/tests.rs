@@ -349,3 +349,23 @@ fn settings_that_would_leak_or_cannot_work_are_refused() {
     assert!(refusal("https://api.example.test", "sk_live_1").is_none());
     assert!(refusal("http://127.0.0.1:3000/sandbox", "sk_test_1").is_none());
 }
+
+#[tokio::test]
+async fn a_charge_is_cancelled_under_a_key_of_its_own() {
+    let gateway = Scripted::play(vec![Turn::Answer(200, intent("pi_1", "canceled", TOP_UP))]);
+    let id: GatewayIntent = "pi_1".parse().unwrap();
+    let canceled = Outcome::Canceled { intent: id.clone() };
+    assert_eq!(gateway.gateway.cancel(&id).await, Ok(canceled));
+    let seen = gateway.seen().remove(0);
+    assert_eq!(seen.line, "POST /base/v1/payment_intents/pi_1/cancel");
+    assert_eq!(seen.header("idempotency-key"), Some("cancel:pi_1"));
+    assert_eq!(seen.body, "cancellation_reason=abandoned");
+}
+
+#[tokio::test]
+async fn a_charge_that_cannot_be_cancelled_tells_what_it_is() {
+    let refused = error("invalid_request_error", "payment_intent_unexpected_state");
+    let gateway = Scripted::play(vec![Turn::Answer(400, refused), Turn::Answer(200, paid())]);
+    let id = "pi_1".parse().unwrap();
+    assert_eq!(gateway.gateway.cancel(&id).await, Ok(settled("pi_1")));
+}

@@ -22,23 +22,31 @@ const TOLERANCE_SECONDS: u64 = 300;
 /// One signature for each secret while they roll; the gateway keeps no more than a few alive.
 const MAX_SIGNATURES: usize = 16;
 
-/// An event, as far as we use it. The caller keeps the whole body.
+/// What is signed by the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    Event(GatewayEvent),
+    /// It is the gateway's, but no event that can be read: sending it again will not help.
+    Unreadable {
+        signed_at: Timestamp,
+    },
+}
+
+/// An event, as far as we use it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewayEvent {
     /// The same at every delivery of the event: `evt_…`.
     pub id: String,
     /// Such as `payment_intent.succeeded`.
     pub kind: String,
-    pub created: Timestamp,
-    /// The object that it is about.
-    pub object_id: Option<String>,
+    pub occurred_at: Timestamp,
     /// The charge that it is about, or belongs to.
     pub intent: Option<GatewayIntent>,
     /// The top-up, where the object carries our mark.
     pub top_up: Option<TopUpId>,
 }
 
-/// Why a notification is not taken.
+/// Why a notification is not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
     #[error("the signature header cannot be read")]
@@ -49,21 +57,18 @@ pub enum SignatureError {
     TooOld,
     #[error("the notification was signed more than {TOLERANCE_SECONDS} seconds in the future")]
     FromTheFuture,
-    /// It is the gateway's, so trying again will not help: it is to be looked at.
-    #[error("the notification is signed, but is not an event that can be read")]
-    Unreadable,
 }
 
 /// Checks that `body` was signed with one of `secrets` around `now`, and reads it.
 ///
 /// # Errors
-/// When it was not, or is not an event.
+/// When it was not.
 pub fn verify(
     body: &[u8],
     header: &str,
     secrets: &[SecretString],
     now: Timestamp,
-) -> Result<GatewayEvent, SignatureError> {
+) -> Result<Notice, SignatureError> {
     let signed = Signed::parse(header)?;
     if !secrets.iter().any(|secret| signed.is_by(secret, body)) {
         return Err(SignatureError::NoMatch);
@@ -78,7 +83,11 @@ pub fn verify(
             SignatureError::FromTheFuture
         });
     }
-    read_event(body).ok_or(SignatureError::Unreadable)
+    let signed_at = Timestamp::from_timestamp(signed.seconds, 0);
+    let unreadable = Notice::Unreadable {
+        signed_at: signed_at.unwrap_or(now),
+    };
+    Ok(read_event(body).map_or(unreadable, Notice::Event))
 }
 
 /// The header, taken apart. Schemes other than `v1` are passed over: `v0` is not secure.
@@ -155,7 +164,7 @@ fn read_event(body: &[u8]) -> Option<GatewayEvent> {
     let intent = match object.payment_intent {
         Some(Expandable::Id(id)) => Some(id),
         Some(Expandable::Object(intent)) => intent.id,
-        None => object.id.clone().filter(|_| is_intent),
+        None => object.id.filter(|_| is_intent),
     };
     let top_up = object
         .metadata
@@ -163,10 +172,9 @@ fn read_event(body: &[u8]) -> Option<GatewayEvent> {
         .and_then(|metadata| metadata.get("top_up_id")?.as_str());
     Some(GatewayEvent {
         id: event.id.filter(|id| !id.is_empty())?,
-        created: Timestamp::from_timestamp(event.created?, 0)?,
+        occurred_at: Timestamp::from_timestamp(event.created?, 0)?,
         intent: intent.and_then(|id| id.parse().ok()),
         top_up: top_up.and_then(|id| id.parse().ok()),
-        object_id: object.id,
         kind: event.kind,
     })
 }

@@ -131,12 +131,3 @@ async fn a_card_that_is_gone_counts_as_forgotten() {
         Err(GatewayError::Refused { code })
     );
 }
-
-#[tokio::test]
-async fn a_card_that_does_not_exist_is_none() {
-    let gateway = Scripted::play(vec![Turn::Answer(404, missing())]);
-    assert_eq!(
-        gateway.gateway.find_method(&"pm_1".parse().unwrap()).await,
-        Ok(None)
-    );
-}

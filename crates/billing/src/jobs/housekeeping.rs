@@ -1,0 +1,79 @@
+//! What is put in order now and then: cards that the gateway is to forget, notices that are too old
+//! to be repeated, and a word to the operator about payments that only another account can end.
+//!
+//! Owns how much is done in one run; what it means is with the cards and the notices.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use crate::db::micros;
+use crate::payments::detachment;
+use crate::top_up::pending;
+use crate::{Core, StoreError};
+
+/// The gateway sends a notice again for so long at most, by itself or because a person asks.
+const NOTICES_KEPT: TimeDelta = TimeDelta::days(30);
+/// Notices forgotten at once: a statement that others need not wait for.
+const MOST_NOTICES: i64 = 1_000;
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tidied {
+    /// Cards that the gateway has forgotten.
+    pub cards: usize,
+    /// Notices that are no longer remembered.
+    pub notices: u64,
+    /// Open payments of another account of the gateway, which wait for its keys.
+    pub payments_elsewhere: i64,
+}
+
+/// See [`crate::Billing::housekeeping`].
+#[derive(Clone)]
+pub struct Housekeeping {
+    core: Arc<Core>,
+}
+
+impl Housekeeping {
+    pub(crate) const fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    /// Does what is due. What cannot be done now is done in a later run.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn run(&self) -> Result<Tidied, StoreError> {
+        let cards = detachment::detach_due(&self.core).await?;
+        let notices = self.forget_notices().await?;
+        let mut connection = self.core.db.readers().acquire().await?;
+        let account = self.core.gateway.account();
+        let payments_elsewhere = pending::count_elsewhere_in(&mut connection, account).await?;
+        Ok(Tidied {
+            cards,
+            notices,
+            payments_elsewhere,
+        })
+    }
+
+    async fn forget_notices(&self) -> Result<u64, StoreError> {
+        let before = micros(self.core.now() - NOTICES_KEPT);
+        let mut forgotten = 0;
+        loop {
+            let deleted = sqlx::query(
+                "delete from gateway_events where id in (
+                     select id from gateway_events where received_at < $1
+                     order by received_at limit $2)",
+            )
+            .bind(before)
+            .bind(MOST_NOTICES)
+            .execute(self.core.db.writers())
+            .await?
+            .rows_affected();
+            forgotten += deleted;
+            if deleted == 0 {
+                return Ok(forgotten);
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The one hot path, in each database's own bulk form: what a commit of many events reads and
+//! writes.
+//!
+//! Owns the statements. What is written is worked out by `commit`.
+
+pub(super) mod postgres;
+pub(super) mod sqlite;
+
+use std::collections::{BTreeMap, HashMap};
+
+use ledger::bulk::{Head, Planned};
+use sqlx::{ColumnIndex, Decode, Row, Type};
+use types::ids::{BatchId, OrganizationId, ProjectId};
+use types::money::{Cost, Money};
+use types::time::Timestamp;
+
+use super::event_key::EventKey;
+use super::priced::{Priced, SeriesKey, SourceKey};
+use crate::StoreError;
+use crate::db::time_from;
+
+/// The accounts that paying for usage moves.
+pub(super) const ACCOUNTS: [&str; 3] = ["prepaid", "promotional", "owed"];
+
+/// An event's key with the number of its source: what is unique.
+pub(super) type UniqueKey = (EventKey, i64);
+
+/// An event that was counted before.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    pub(super) content_hash: [u8; 16],
+    pub(super) received_at: Timestamp,
+}
+
+/// Events of one organization that are counted together, and what they moved.
+pub(super) struct UsageBatch {
+    pub(super) no: i64,
+    pub(super) id: BatchId,
+    pub(super) organization: OrganizationId,
+    pub(super) event_count: i64,
+    pub(super) cost: Cost,
+    pub(super) posted: Money,
+    pub(super) carry_before: Cost,
+    pub(super) carry_after: Cost,
+    pub(super) booked_at: Timestamp,
+    pub(super) created_at: Timestamp,
+}
+
+/// An event's row.
+pub(super) struct EventRow<'e> {
+    pub(super) batch_no: i64,
+    pub(super) position: i64,
+    pub(super) source_no: i64,
+    pub(super) series_no: i64,
+    pub(super) priced: &'e Priced,
+}
+
+/// What one organization used of a model in a project on a day.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct DayKey {
+    pub(super) organization: OrganizationId,
+    pub(super) day: String,
+    pub(super) project: ProjectId,
+    pub(super) model: std::sync::Arc<str>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct DaySums {
+    pub(super) requests: i64,
+    pub(super) tokens: i64,
+    pub(super) cost: Cost,
+    pub(super) first_booked_at: Timestamp,
+}
+
+/// All that one commit writes.
+#[derive(Default)]
+pub(super) struct Writes<'e> {
+    pub(super) heads: Vec<Head>,
+    pub(super) posted: Vec<Planned>,
+    pub(super) batches: Vec<UsageBatch>,
+    pub(super) events: Vec<EventRow<'e>>,
+    pub(super) days: BTreeMap<DayKey, DaySums>,
+}
+
+/// Why a commit's rows were not written.
+#[derive(Debug)]
+pub(super) enum WriteError {
+    /// One of the events was counted before.
+    KnownKey,
+    Store(StoreError),
+}
+
+impl From<sqlx::Error> for WriteError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<ledger::LedgerError> for WriteError {
+    fn from(error: ledger::LedgerError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// A database in which commits are made.
+pub(super) trait Bulk: Send + Sync + 'static {
+    type Tx: BulkTx;
+
+    fn begin(&self) -> impl Future<Output = Result<Self::Tx, StoreError>> + Send;
+}
+
+/// A commit in the making. Dropped, it leaves nothing behind.
+pub(super) trait BulkTx: Send {
+    /// How many versions of rates there are.
+    fn rate_count(&mut self) -> impl Future<Output = Result<i64, StoreError>> + Send;
+
+    /// The numbers of sources; new ones get one.
+    fn source_nos(
+        &mut self,
+        keys: &[&SourceKey],
+    ) -> impl Future<Output = Result<Vec<i64>, StoreError>> + Send;
+
+    /// The numbers of series; new ones get one.
+    fn series_nos(
+        &mut self,
+        keys: &[&SeriesKey],
+    ) -> impl Future<Output = Result<Vec<i64>, StoreError>> + Send;
+
+    /// Locks the organizations' books, in the order of their ids, which `organizations` are in.
+    fn lock_heads(
+        &mut self,
+        organizations: &[OrganizationId],
+    ) -> impl Future<Output = Result<Vec<Head>, StoreError>> + Send;
+
+    /// What each organization's last batch could not post.
+    fn carries(
+        &mut self,
+        organizations: &[OrganizationId],
+    ) -> impl Future<Output = Result<HashMap<OrganizationId, Cost>, StoreError>> + Send;
+
+    /// Numbers for new batches, rising. Taken under the locks of the books.
+    fn batch_nos(
+        &mut self,
+        count: usize,
+    ) -> impl Future<Output = Result<Vec<i64>, StoreError>> + Send;
+
+    /// Those of the keys that were counted before.
+    fn known(
+        &mut self,
+        keys: &[UniqueKey],
+    ) -> impl Future<Output = Result<HashMap<UniqueKey, Known>, StoreError>> + Send;
+
+    fn write(&mut self, writes: &Writes<'_>)
+    -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    fn commit(self) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// The number of each of `keys`, from what was read.
+fn in_order<K: Eq + std::hash::Hash>(
+    keys: &[&K],
+    read: &HashMap<K, i64>,
+) -> Result<Vec<i64>, StoreError> {
+    keys.iter()
+        .map(|key| {
+            read.get(*key)
+                .copied()
+                .ok_or_else(|| StoreError::Inconsistent("a number that was not given".to_owned()))
+        })
+        .collect()
+}
+
+/// What a look-up of keys found: only those that were asked for.
+fn known_of<'r, R>(
+    keys: &[UniqueKey],
+    rows: &'r [R],
+) -> Result<HashMap<UniqueKey, Known>, StoreError>
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+{
+    let asked: HashMap<([u8; 16], i64), UniqueKey> = keys
+        .iter()
+        .map(|(key, source_no)| ((key.bytes, *source_no), (*key, *source_no)))
+        .collect();
+    let mut known = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let source_no: i64 = row.try_get("source_no")?;
+        let Some(unique) = asked.get(&(sixteen(row, "event_key")?, source_no)) else {
+            continue;
+        };
+        let found = Known {
+            content_hash: sixteen(row, "content_hash")?,
+            received_at: time_from(row.try_get("created_at")?)?,
+        };
+        known.insert(*unique, found);
+    }
+    Ok(known)
+}
+
+fn sixteen<'r, R>(row: &'r R, column: &'static str) -> Result<[u8; 16], StoreError>
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+{
+    let bytes: Vec<u8> = row.try_get(column)?;
+    bytes
+        .try_into()
+        .map_err(|_| StoreError::Inconsistent(format!("{column} is not 16 bytes")))
+}
+
+fn organization<'r, R>(row: &'r R) -> Result<OrganizationId, StoreError>
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+{
+    let text: String = row.try_get("organization_id")?;
+    text.parse()
+        .map_err(|_| StoreError::Inconsistent(format!("organization_id `{text}` is not an id")))
+}
+
+fn carry<'r, R>(row: &'r R) -> Result<(OrganizationId, Cost), StoreError>
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+{
+    let carry: i64 = row.try_get("carry_pico")?;
+    Ok((organization(row)?, Cost::from_picos(carry)))
+}

@@ -1,0 +1,298 @@
+//! SQLite: rows go in many a statement, on a connection of its own. Its turn to write comes in
+//! one queue with all other writers of the process.
+
+use std::collections::HashMap;
+
+use ledger::bulk::Head;
+use ledger::bulk::sqlite::{lock_heads_in, marks, write_in, write_rows};
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyPool, AssertSqlSafe, Row, Sqlite, SqlitePool, Transaction};
+use types::ids::OrganizationId;
+use types::money::Cost;
+
+use super::{
+    ACCOUNTS, Bulk, BulkTx, DayKey, DaySums, EventRow, Known, UniqueKey, WriteError, Writes,
+    in_order, known_of,
+};
+use crate::StoreError;
+use crate::db::micros;
+use crate::metering::priced::{SeriesKey, SourceKey};
+
+/// The most events in one insert.
+const RUN: usize = 512;
+/// The most rows in any other statement.
+const SHORT_RUN: usize = 128;
+
+pub(in crate::metering) struct SqliteBulk {
+    /// Whose one connection is the turn to write.
+    pub(in crate::metering) turns: AnyPool,
+    pub(in crate::metering) writer: SqlitePool,
+}
+
+pub(in crate::metering) struct SqliteTx {
+    tx: Transaction<'static, Sqlite>,
+    _turn: PoolConnection<Any>,
+}
+
+impl Bulk for SqliteBulk {
+    type Tx = SqliteTx;
+
+    async fn begin(&self) -> Result<SqliteTx, StoreError> {
+        let turn = self.turns.acquire().await?;
+        Ok(SqliteTx {
+            tx: self.writer.begin_with("begin immediate").await?,
+            _turn: turn,
+        })
+    }
+}
+
+impl BulkTx for SqliteTx {
+    async fn rate_count(&mut self) -> Result<i64, StoreError> {
+        let count = sqlx::query_scalar("select count(*) from model_rates");
+        Ok(count.fetch_one(&mut *self.tx).await?)
+    }
+
+    async fn source_nos(&mut self, keys: &[&SourceKey]) -> Result<Vec<i64>, StoreError> {
+        let mut nos = HashMap::with_capacity(keys.len());
+        for key in keys {
+            let row = sqlx::query(
+                "insert into usage_sources (organization_id, source, key_form) values (?, ?, ?)
+                 on conflict (organization_id, source, key_form)
+                     do update set source = excluded.source
+                 returning no",
+            )
+            .bind(key.organization.to_string())
+            .bind(key.source.clone())
+            .bind(key.form.as_str())
+            .fetch_one(&mut *self.tx)
+            .await?;
+            nos.insert((*key).clone(), row.try_get("no")?);
+        }
+        in_order(keys, &nos)
+    }
+
+    async fn series_nos(&mut self, keys: &[&SeriesKey]) -> Result<Vec<i64>, StoreError> {
+        let mut nos = HashMap::with_capacity(keys.len());
+        for key in keys {
+            let row = sqlx::query(
+                "insert into usage_series
+                     (organization_id, project_id, api_key_id, model, rate_effective_at)
+                 values (?, ?, ?, ?, ?)
+                 on conflict (organization_id, project_id, api_key_id, model, rate_effective_at)
+                     do update set model = excluded.model
+                 returning no",
+            )
+            .bind(key.organization.to_string())
+            .bind(key.project.to_string())
+            .bind(key.api_key.to_string())
+            .bind(key.model.to_string())
+            .bind(micros(key.rate_effective_at))
+            .fetch_one(&mut *self.tx)
+            .await?;
+            nos.insert((*key).clone(), row.try_get("no")?);
+        }
+        in_order(keys, &nos)
+    }
+
+    async fn lock_heads(
+        &mut self,
+        organizations: &[OrganizationId],
+    ) -> Result<Vec<Head>, StoreError> {
+        Ok(lock_heads_in(&mut self.tx, organizations, &ACCOUNTS).await?)
+    }
+
+    async fn carries(
+        &mut self,
+        organizations: &[OrganizationId],
+    ) -> Result<HashMap<OrganizationId, Cost>, StoreError> {
+        let mut carries = HashMap::with_capacity(organizations.len());
+        for run in ledger::bulk::runs(organizations.len(), SHORT_RUN) {
+            let text = format!(
+                "select organization_id, carry_pico from usage_carries
+                 where organization_id in (values {})",
+                marks(run.len(), 1)
+            );
+            let mut query = sqlx::query(AssertSqlSafe(text));
+            for organization in &organizations[run] {
+                query = query.bind(organization.to_string());
+            }
+            for row in query.fetch_all(&mut *self.tx).await? {
+                let (organization, carry) = super::carry(&row)?;
+                carries.insert(organization, carry);
+            }
+        }
+        Ok(carries)
+    }
+
+    async fn batch_nos(&mut self, count: usize) -> Result<Vec<i64>, StoreError> {
+        let newest: i64 = sqlx::query_scalar("select coalesce(max(no), 0) from usage_batches")
+            .fetch_one(&mut *self.tx)
+            .await?;
+        Ok((newest + 1..).take(count).collect())
+    }
+
+    async fn known(&mut self, keys: &[UniqueKey]) -> Result<HashMap<UniqueKey, Known>, StoreError> {
+        let mut rows = Vec::new();
+        for run in ledger::bulk::runs(keys.len(), RUN) {
+            let text = format!(
+                "with asked (event_key, source_no) as (values {})
+                 select usage_events.event_key, usage_events.source_no,
+                        usage_events.content_hash, usage_batches.created_at
+                 from asked
+                 join usage_events on usage_events.event_key = asked.event_key
+                     and usage_events.source_no = asked.source_no
+                 join usage_batches on usage_batches.no = usage_events.batch_no",
+                marks(run.len(), 2)
+            );
+            let mut query = sqlx::query(AssertSqlSafe(text));
+            for (key, source_no) in &keys[run] {
+                query = query.bind(key.bytes.to_vec()).bind(*source_no);
+            }
+            rows.extend(query.fetch_all(&mut *self.tx).await?);
+        }
+        known_of(keys, &rows)
+    }
+
+    async fn write(&mut self, writes: &Writes<'_>) -> Result<(), WriteError> {
+        write_in(&mut self.tx, &writes.heads, &writes.posted).await?;
+        self.write_batches(writes).await?;
+        self.write_days(writes).await?;
+        write_rows(
+            &mut self.tx,
+            EVENTS,
+            17,
+            RUN,
+            &writes.events,
+            |query, row| {
+                let EventRow { priced, .. } = row;
+                let event = &priced.event;
+                query
+                    .bind(row.batch_no)
+                    .bind(row.position)
+                    .bind(row.source_no)
+                    .bind(row.series_no)
+                    .bind(event.tokens.input)
+                    .bind(event.tokens.cached_input)
+                    .bind(event.tokens.output)
+                    .bind(priced.cost.picos())
+                    .bind(micros(priced.occurred_at))
+                    .bind(event.status)
+                    .bind(event.latency_ms)
+                    .bind(priced.key.bytes.to_vec())
+                    .bind(priced.content_hash.to_vec())
+                    .bind(priced.kept_id().map(str::to_owned))
+                    .bind(event.request_id.clone())
+                    .bind(event.subject.clone())
+                    .bind(event.claimed_cost.map(|cost| cost.exact()))
+            },
+        )
+        .await
+        .map_err(|error| {
+            let message = error
+                .as_database_error()
+                .map(sqlx::error::DatabaseError::message);
+            // The trigger that guards against replacing speaks before the index does.
+            if message.is_some_and(|message| message.starts_with("UNIQUE")) {
+                WriteError::KnownKey
+            } else {
+                error.into()
+            }
+        })?;
+        Ok(())
+    }
+
+    async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.tx.commit().await?)
+    }
+}
+
+impl SqliteTx {
+    async fn write_batches(&mut self, writes: &Writes<'_>) -> Result<(), WriteError> {
+        write_rows(
+            &mut self.tx,
+            BATCHES,
+            10,
+            SHORT_RUN,
+            &writes.batches,
+            |query, batch| {
+                query
+                    .bind(batch.no)
+                    .bind(batch.id.to_string())
+                    .bind(batch.organization.to_string())
+                    .bind(batch.event_count)
+                    .bind(batch.cost.picos())
+                    .bind(batch.posted.nanos())
+                    .bind(batch.carry_before.picos())
+                    .bind(batch.carry_after.picos())
+                    .bind(micros(batch.booked_at))
+                    .bind(micros(batch.created_at))
+            },
+        )
+        .await?;
+        write_rows(
+            &mut self.tx,
+            CARRIES,
+            2,
+            SHORT_RUN,
+            &writes.batches,
+            |query, batch| {
+                query
+                    .bind(batch.organization.to_string())
+                    .bind(batch.carry_after.picos())
+            },
+        )
+        .await?;
+        Ok(())
+    }
+
+    async fn write_days(&mut self, writes: &Writes<'_>) -> Result<(), WriteError> {
+        let days: Vec<(&DayKey, &DaySums)> = writes.days.iter().collect();
+        write_rows(
+            &mut self.tx,
+            DAYS,
+            8,
+            SHORT_RUN,
+            &days,
+            |query, (key, sums)| {
+                query
+                    .bind(key.organization.to_string())
+                    .bind(key.day.clone())
+                    .bind(key.project.to_string())
+                    .bind(key.model.to_string())
+                    .bind(sums.requests)
+                    .bind(sums.tokens)
+                    .bind(sums.cost.picos())
+                    .bind(micros(sums.first_booked_at))
+            },
+        )
+        .await?;
+        Ok(())
+    }
+}
+
+const EVENTS: (&str, &str) = (
+    "insert into usage_events
+         (batch_no, position, source_no, series_no, input_tokens, cached_input_tokens,
+          output_tokens, cost_pico, occurred_at, status, latency_ms, event_key, content_hash,
+          event_id, request_id, subject, claimed_cost) values ",
+    "",
+);
+const BATCHES: (&str, &str) = (
+    "insert into usage_batches
+         (no, id, organization_id, event_count, cost_pico, posted_nano, carry_before_pico,
+          carry_after_pico, booked_at, created_at) values ",
+    "",
+);
+const CARRIES: (&str, &str) = (
+    "insert into usage_carries (organization_id, carry_pico) values ",
+    " on conflict (organization_id) do update set carry_pico = excluded.carry_pico",
+);
+const DAYS: (&str, &str) = (
+    "insert into usage_days
+         (organization_id, day, project_id, model, requests, tokens, cost_pico, first_booked_at)
+     values ",
+    " on conflict (organization_id, day, project_id, model) do update set
+         requests = usage_days.requests + excluded.requests,
+         tokens = usage_days.tokens + excluded.tokens,
+         cost_pico = usage_days.cost_pico + excluded.cost_pico",
+);

@@ -1,0 +1,127 @@
+//! An event that may be counted: checked, owned and priced.
+
+use std::sync::Arc;
+
+use types::ids::{ApiKeyId, OrganizationId, ProjectId};
+use types::money::Cost;
+use types::time::Timestamp;
+use types::usage::UsageEvent;
+
+use super::check::{self, EventFault};
+use super::event_key::{EventKey, KeyForm};
+use crate::pricing::book::RateBook;
+
+/// Who makes the ids, and in which form they are.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct SourceKey {
+    pub(super) organization: OrganizationId,
+    pub(super) source: String,
+    pub(super) form: KeyForm,
+}
+
+/// What events have in common: whose they are, and the price they were given.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct SeriesKey {
+    pub(super) organization: OrganizationId,
+    pub(super) project: ProjectId,
+    pub(super) api_key: ApiKeyId,
+    pub(super) model: Arc<str>,
+    pub(super) rate_effective_at: Timestamp,
+}
+
+#[derive(Debug)]
+pub(super) struct Priced {
+    pub(super) source: SourceKey,
+    pub(super) key: EventKey,
+    pub(super) content_hash: [u8; 16],
+    pub(super) series: SeriesKey,
+    pub(super) occurred_at: Timestamp,
+    pub(super) cost: Cost,
+    pub(super) event: UsageEvent,
+}
+
+/// Whose an event is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Owner {
+    pub(super) organization: OrganizationId,
+    pub(super) project: ProjectId,
+    pub(super) api_key: ApiKeyId,
+}
+
+impl Priced {
+    /// Prices an event that was checked. One without a time ran when it was received.
+    pub(super) fn new(
+        event: UsageEvent,
+        owner: Owner,
+        book: &RateBook,
+        received_at: Timestamp,
+    ) -> Result<Self, EventFault> {
+        let occurred_at = event.occurred_at.unwrap_or(received_at);
+        let (model, rate_effective_at, cost) = price(&event, occurred_at, book)?;
+        let Owner {
+            organization,
+            project,
+            api_key,
+        } = owner;
+        let key = EventKey::of(&event.id);
+        Ok(Self {
+            source: SourceKey {
+                organization,
+                source: event.source.clone(),
+                form: key.form,
+            },
+            key,
+            content_hash: check::content_hash(&event),
+            series: SeriesKey {
+                organization,
+                project,
+                api_key,
+                model,
+                rate_effective_at,
+            },
+            occurred_at,
+            cost,
+            event,
+        })
+    }
+
+    /// Gives it the price of another book.
+    pub(super) fn reprice(&mut self, book: &RateBook) -> Result<(), EventFault> {
+        let (model, rate_effective_at, cost) = price(&self.event, self.occurred_at, book)?;
+        self.series.model = model;
+        self.series.rate_effective_at = rate_effective_at;
+        self.cost = cost;
+        Ok(())
+    }
+
+    /// The id as it was sent, where its key does not tell it.
+    pub(super) fn kept_id(&self) -> Option<&str> {
+        (self.key.form == KeyForm::Hash).then_some(self.event.id.as_str())
+    }
+
+    /// About how much memory it takes, in bytes.
+    pub(super) fn size(&self) -> usize {
+        let texts = [&self.event.request_id, &self.event.subject];
+        let texts: usize = texts.into_iter().flatten().map(String::len).sum();
+        size_of::<Self>()
+            + 2 * self.event.source.len()
+            + self.event.id.len()
+            + self.event.model.len()
+            + texts
+    }
+}
+
+fn price(
+    event: &UsageEvent,
+    at: Timestamp,
+    book: &RateBook,
+) -> Result<(Arc<str>, Timestamp, Cost), EventFault> {
+    let rates = book.model(&event.model).ok_or(EventFault::UnknownModel)?;
+    let (effective_at, model_rates) = rates.at(at).ok_or(EventFault::NoRateYet)?;
+    let cost = model_rates
+        .cost(event.tokens)
+        .ok()
+        .filter(|cost| *cost <= check::MOST_COST)
+        .ok_or(EventFault::CostTooLarge)?;
+    Ok((rates.name(), effective_at, cost))
+}

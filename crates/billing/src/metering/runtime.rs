@@ -1,0 +1,243 @@
+//! What metering keeps between calls: the prices, the owners, and the writer with its queue.
+
+use std::str::FromStr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use sqlx::postgres::PgPoolOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{AnyPool, SqlitePool};
+use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
+
+use super::bulk::Bulk;
+use super::bulk::postgres::PostgresBulk;
+use super::bulk::sqlite::SqliteBulk;
+use super::owners::Owners;
+use super::queue::{Full, Job, Queue};
+use super::writer::Writer;
+use super::{IngestError, Ingested, Priced};
+use crate::db::{self, Engine};
+use crate::pricing::book::RateBooks;
+use crate::{Core, StoreError};
+use types::ids::OrganizationId;
+
+/// Writers of a process on PostgreSQL: while one waits for the disk the other works.
+const POSTGRES_WRITERS: usize = 2;
+/// How many commits there are between checkpoints of SQLite's log.
+const CHECKPOINT_EVERY: usize = 16;
+/// How often it is looked at whether that many were made.
+const CHECKPOINT_LOOK: Duration = Duration::from_millis(50);
+/// Pages in SQLite's log, 64 MB, at which writers wait until it begins anew.
+const MOST_LOG_PAGES: i64 = 16_384;
+
+/// See the module.
+pub(crate) struct Metering {
+    pub(super) rates: Arc<RateBooks>,
+    pub(super) owners: Owners,
+    running: OnceCell<Running>,
+}
+
+/// A queue and the writers that empty it.
+pub(super) struct Running {
+    /// Taken away at the end.
+    queue: Mutex<Option<Queue>>,
+    writers: Mutex<Vec<JoinHandle<()>>>,
+    /// The connections that the writers have beside everyone else's.
+    pool: BulkPool,
+}
+
+enum BulkPool {
+    Sqlite(SqlitePool),
+    Postgres(sqlx::PgPool),
+}
+
+impl Metering {
+    pub(crate) fn new() -> Self {
+        Self {
+            rates: Arc::default(),
+            owners: Owners::default(),
+            running: OnceCell::new(),
+        }
+    }
+
+    /// The writer; the first call starts it.
+    pub(super) async fn writer(&self, core: &Core) -> Result<&Running, StoreError> {
+        self.running
+            .get_or_try_init(|| Running::start(core, Arc::clone(&self.rates)))
+            .await
+    }
+
+    /// Whether usage can be written: nothing has begun yet, or every writer is at work.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.running.get().is_none_or(|running| {
+            let writers = running
+                .writers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            writers.iter().all(|writer| !writer.is_finished())
+        })
+    }
+
+    /// Takes nothing more, and waits until all that waits is written.
+    pub(crate) async fn close(&self) {
+        let Some(running) = self.running.get() else {
+            return;
+        };
+        drop(running.queue().take());
+        let writers = {
+            let mut writers = running
+                .writers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *writers)
+        };
+        for writer in writers {
+            if let Err(error) = writer.await {
+                tracing::error!(%error, "a usage writer did not end well");
+            }
+        }
+        match &running.pool {
+            BulkPool::Sqlite(pool) => pool.close().await,
+            BulkPool::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Running {
+    async fn start(core: &Core, rates: Arc<RateBooks>) -> Result<Self, StoreError> {
+        let (queue, jobs) = Queue::new();
+        let jobs = Arc::new(tokio::sync::Mutex::new(jobs));
+        let commits = Arc::new(AtomicUsize::new(0));
+        let url = &core.settings.database_url;
+        let (writers, pool) = match core.db.engine() {
+            Engine::Sqlite => {
+                let pool = sqlite(url).await?;
+                let turns = core.db.writers().clone();
+                let bulk = Arc::new(SqliteBulk {
+                    turns: turns.clone(),
+                    writer: pool.clone(),
+                });
+                tokio::spawn(checkpoint(
+                    sqlite(url).await?,
+                    turns,
+                    Arc::downgrade(&commits),
+                ));
+                let writers = spawn(core, &bulk, 1, &jobs, &rates, &commits);
+                (writers, BulkPool::Sqlite(pool))
+            }
+            Engine::Postgres => {
+                let pool = PgPoolOptions::new()
+                    .max_connections(u32::try_from(POSTGRES_WRITERS).unwrap_or(u32::MAX))
+                    .acquire_timeout(db::ACQUIRE_TIMEOUT)
+                    .after_connect(|connection, _| {
+                        Box::pin(async move {
+                            sqlx::raw_sql(db::POSTGRES_SESSION)
+                                .execute(connection)
+                                .await?;
+                            Ok(())
+                        })
+                    })
+                    .connect(url)
+                    .await?;
+                let bulk = Arc::new(PostgresBulk(pool.clone()));
+                let writers = spawn(core, &bulk, POSTGRES_WRITERS, &jobs, &rates, &commits);
+                (writers, BulkPool::Postgres(pool))
+            }
+        };
+        Ok(Self {
+            queue: Mutex::new(Some(queue)),
+            writers: Mutex::new(writers),
+            pool,
+        })
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Option<Queue>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a call's events into the queue.
+    pub(super) fn push(
+        &self,
+        organization: OrganizationId,
+        events: Vec<(usize, Priced)>,
+        sent: usize,
+        rate_count: i64,
+    ) -> Result<tokio::sync::oneshot::Receiver<Result<Ingested, IngestError>>, Full> {
+        let queue = self.queue();
+        let queue = queue.as_ref().ok_or(Full)?;
+        queue.push(organization, events, sent, rate_count)
+    }
+}
+
+type Jobs = Arc<tokio::sync::Mutex<tokio::sync::mpsc::UnboundedReceiver<Job>>>;
+
+fn spawn<B: Bulk>(
+    core: &Core,
+    bulk: &Arc<B>,
+    count: usize,
+    jobs: &Jobs,
+    rates: &Arc<RateBooks>,
+    commits: &Arc<AtomicUsize>,
+) -> Vec<JoinHandle<()>> {
+    (0..count)
+        .map(|_| {
+            let writer = Writer {
+                bulk: Arc::clone(bulk),
+                jobs: Arc::clone(jobs),
+                db: core.db.clone(),
+                clock: Arc::clone(&core.clock),
+                rates: Arc::clone(rates),
+                commits: Arc::clone(commits),
+            };
+            writer.spawn()
+        })
+        .collect()
+}
+
+/// One connection that is durable at commit and leaves the log for another to empty.
+async fn sqlite(url: &str) -> Result<SqlitePool, StoreError> {
+    let options = SqliteConnectOptions::from_str(url)?
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(db::ACQUIRE_TIMEOUT)
+        .pragma("wal_autocheckpoint", "0");
+    Ok(SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(db::ACQUIRE_TIMEOUT)
+        .connect_with(options)
+        .await?)
+}
+
+/// Empties SQLite's log beside the writer, for as long as there is one.
+async fn checkpoint(pool: SqlitePool, turns: AnyPool, commits: Weak<AtomicUsize>) {
+    let mut seen = 0;
+    while let Some(commits) = commits.upgrade() {
+        let now = commits.load(Ordering::Relaxed);
+        drop(commits);
+        if now.wrapping_sub(seen) >= CHECKPOINT_EVERY {
+            seen = now;
+            if let Err(error) = checkpoint_once(&pool, &turns).await {
+                tracing::warn!(%error, "SQLite's log was not emptied; it is tried again");
+            }
+        }
+        tokio::time::sleep(CHECKPOINT_LOOK).await;
+    }
+    pool.close().await;
+}
+
+async fn checkpoint_once(pool: &SqlitePool, turns: &AnyPool) -> Result<(), sqlx::Error> {
+    let (_, pages, _): (i64, i64, i64) = sqlx::query_as("pragma wal_checkpoint(passive)")
+        .fetch_one(pool)
+        .await?;
+    if pages > MOST_LOG_PAGES {
+        // Writers that never pause would let the log grow without end.
+        let _turn = turns.acquire().await?;
+        sqlx::query("pragma wal_checkpoint(restart)")
+            .execute(pool)
+            .await?;
+    }
+    Ok(())
+}

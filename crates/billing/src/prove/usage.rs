@@ -1,0 +1,405 @@
+//! The proof of usage: events, the batches that counted them, what was posted, the daily sums.
+//!
+//! Events are read once, in the order in which they were counted, some batches at a time: memory
+//! grows with the number of series and days, never with the number of events.
+
+use std::collections::{BTreeMap, HashMap};
+
+use futures::TryStreamExt;
+use ledger::{Check, Connection};
+use sqlx::Row;
+use sqlx::any::AnyRow;
+use types::money::Cost;
+use types::pricing::{ModelRates, Rate};
+use types::usage::Tokens;
+
+use crate::StoreError;
+use crate::db::time_from;
+
+/// How many batches are looked at together.
+const BATCHES: i64 = 1_024;
+
+/// What reading all events found.
+pub(super) struct EventChecks {
+    /// How many events there are.
+    pub(super) events: u64,
+    /// Each event costs its tokens times the rate that was in force when it ran.
+    pub(super) priced: Check,
+    /// The events of a batch are its organization's, as many as it says, and add up to its cost.
+    pub(super) batches: Check,
+    /// The daily sums are the sums of the events, day by day, and there are no others.
+    pub(super) days: Check,
+}
+
+pub(super) async fn check_events_in(
+    connection: &mut Connection,
+) -> Result<EventChecks, StoreError> {
+    let series = series_in(connection).await?;
+    let rates = rates_in(connection).await?;
+    let sources = sources_in(connection).await?;
+    let mut checks = EventChecks {
+        events: 0,
+        priced: Check::new("every usage event costs its tokens times its rate"),
+        batches: Check::new("the events of each usage batch add up to it"),
+        days: Check::new("daily usage adds up to the events"),
+    };
+    let mut days = Days::new();
+    let mut last = 0;
+    loop {
+        let mut batches = batches_in(connection, last).await?;
+        let upto = batches.keys().next_back().copied();
+        let mut rows = sqlx::query(
+            "select batch_no, position, source_no, series_no, input_tokens, cached_input_tokens,
+                    output_tokens, cost_pico, occurred_at
+             from usage_events where batch_no > $1 and batch_no <= $2
+             order by batch_no, position",
+        )
+        .bind(last)
+        // After the last batch there may be events that belong to none.
+        .bind(upto.unwrap_or(i64::MAX))
+        .fetch(&mut *connection);
+        while let Some(row) = rows.try_next().await? {
+            checks.events += 1;
+            let event = Event::read(&row)?;
+            let Some(batch) = batches.get_mut(&event.batch_no) else {
+                checks
+                    .batches
+                    .differs(format!("{} belongs to no batch", event.name()));
+                continue;
+            };
+            batch.found += 1;
+            batch.found_cost += i128::from(event.cost_pico);
+            let known = series.get(&event.series_no);
+            let owners = [
+                known.map(|series| &series.organization),
+                sources.get(&event.source_no),
+            ];
+            if owners
+                .iter()
+                .any(|owner| *owner != Some(&batch.organization))
+            {
+                checks.batches.differs(format!(
+                    "{} has a source or series of another organization",
+                    event.name()
+                ));
+            }
+            let Some(series) = known else { continue };
+            check_price(&mut checks.priced, &event, series, &rates, batch.created_at);
+            add_to_day(&mut days, &event, batch.booked_at);
+        }
+        drop(rows);
+        for batch in batches.values() {
+            batch.check(&mut checks.batches);
+        }
+        match upto {
+            Some(upto) => last = upto,
+            None => break,
+        }
+    }
+    check_days_in(connection, &mut checks.days, days, &series).await?;
+    Ok(checks)
+}
+
+struct Event {
+    batch_no: i64,
+    position: i64,
+    source_no: i64,
+    series_no: i64,
+    tokens: Tokens,
+    cost_pico: i64,
+    occurred_at: i64,
+}
+
+impl Event {
+    fn read(row: &AnyRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            batch_no: row.try_get(0)?,
+            position: row.try_get(1)?,
+            source_no: row.try_get(2)?,
+            series_no: row.try_get(3)?,
+            tokens: Tokens {
+                input: row.try_get(4)?,
+                cached_input: row.try_get(5)?,
+                output: row.try_get(6)?,
+            },
+            cost_pico: row.try_get(7)?,
+            occurred_at: row.try_get(8)?,
+        })
+    }
+
+    fn name(&self) -> String {
+        format!(
+            "event {} of usage batch no. {}",
+            self.position, self.batch_no
+        )
+    }
+}
+
+struct UsageBatch {
+    id: String,
+    organization: String,
+    event_count: i64,
+    cost_pico: i64,
+    booked_at: i64,
+    created_at: i64,
+    found: i64,
+    found_cost: i128,
+}
+
+impl UsageBatch {
+    fn check(&self, check: &mut Check) {
+        if self.found != self.event_count || self.found_cost != i128::from(self.cost_pico) {
+            check.differs(format!(
+                "usage batch {}: its {} events cost {} pico",
+                self.id, self.found, self.found_cost
+            ));
+        }
+    }
+}
+
+async fn batches_in(
+    connection: &mut Connection,
+    after: i64,
+) -> Result<BTreeMap<i64, UsageBatch>, StoreError> {
+    let rows = sqlx::query(
+        "select no, id, organization_id, event_count, cost_pico, booked_at, created_at
+         from usage_batches where no > $1 order by no limit $2",
+    )
+    .bind(after)
+    .bind(BATCHES)
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let batch = UsageBatch {
+                id: row.try_get("id")?,
+                organization: row.try_get("organization_id")?,
+                event_count: row.try_get("event_count")?,
+                cost_pico: row.try_get("cost_pico")?,
+                booked_at: row.try_get("booked_at")?,
+                created_at: row.try_get("created_at")?,
+                found: 0,
+                found_cost: 0,
+            };
+            Ok((row.try_get("no")?, batch))
+        })
+        .collect()
+}
+
+/// Whose events are, and the price that they say they have.
+struct Series {
+    organization: String,
+    project: String,
+    model: String,
+    rate_effective_at: i64,
+}
+
+async fn series_in(connection: &mut Connection) -> Result<HashMap<i64, Series>, StoreError> {
+    let rows = sqlx::query(
+        "select no, organization_id, project_id, model, rate_effective_at from usage_series",
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let series = Series {
+                organization: row.try_get("organization_id")?,
+                project: row.try_get("project_id")?,
+                model: row.try_get("model")?,
+                rate_effective_at: row.try_get("rate_effective_at")?,
+            };
+            Ok((row.try_get("no")?, series))
+        })
+        .collect()
+}
+
+/// The organization of each source.
+async fn sources_in(connection: &mut Connection) -> Result<HashMap<i64, String>, StoreError> {
+    let rows = sqlx::query("select no, organization_id from usage_sources")
+        .fetch_all(connection)
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get("no")?, row.try_get("organization_id")?)))
+        .collect()
+}
+
+/// A model's prices by the time they take effect, each with the time it was loaded.
+type Rates = HashMap<String, BTreeMap<i64, (ModelRates, i64)>>;
+
+async fn rates_in(connection: &mut Connection) -> Result<Rates, StoreError> {
+    let rows = sqlx::query(
+        "select model, effective_at, input_pico, cached_input_pico, output_pico, created_at
+         from model_rates",
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut rates = Rates::new();
+    for row in &rows {
+        let rate = |column: &str| -> Result<Option<Rate>, StoreError> {
+            let picos: Option<i64> = row.try_get(column)?;
+            Ok(picos.map(Rate::from_picos_a_token))
+        };
+        let prices = ModelRates {
+            input: rate("input_pico")?,
+            cached_input: rate("cached_input_pico")?,
+            output: rate("output_pico")?,
+        };
+        rates.entry(row.try_get("model")?).or_default().insert(
+            row.try_get("effective_at")?,
+            (prices, row.try_get("created_at")?),
+        );
+    }
+    Ok(rates)
+}
+
+fn check_price(check: &mut Check, event: &Event, series: &Series, rates: &Rates, received_at: i64) {
+    let versions = rates.get(&series.model);
+    let version = versions.and_then(|versions| versions.get(&series.rate_effective_at));
+    let cost = version.and_then(|(prices, _)| prices.cost(event.tokens).ok());
+    if cost != Some(Cost::from_picos(event.cost_pico)) {
+        check.differs(format!("{}: tokens times rate is {cost:?}", event.name()));
+        return;
+    }
+    // A version that was loaded later, for a time that had passed, changes nothing.
+    let newer = versions.is_some_and(|versions| {
+        series.rate_effective_at < event.occurred_at
+            && versions
+                .range(series.rate_effective_at + 1..=event.occurred_at)
+                .any(|(_, (_, loaded_at))| *loaded_at < received_at)
+    });
+    if newer || series.rate_effective_at > event.occurred_at {
+        check.differs(format!("{}: its rate was not in force", event.name()));
+    }
+}
+
+/// What a daily sum says: requests, tokens, cost, first booking.
+type Day = (i64, i128, i128, i64);
+/// By series and day.
+type Days = HashMap<(i64, i64), Day>;
+
+const MICROS_A_DAY: i64 = 86_400_000_000;
+
+fn add_to_day(days: &mut Days, event: &Event, booked_at: i64) {
+    let key = (event.series_no, booked_at.div_euclid(MICROS_A_DAY));
+    let (requests, tokens, cost, first) = days.entry(key).or_insert((0, 0, 0, booked_at));
+    *requests += 1;
+    *tokens += i128::from(event.tokens.input) + i128::from(event.tokens.output);
+    *cost += i128::from(event.cost_pico);
+    *first = booked_at.min(*first);
+}
+
+async fn check_days_in(
+    connection: &mut Connection,
+    check: &mut Check,
+    days: Days,
+    series: &HashMap<i64, Series>,
+) -> Result<(), StoreError> {
+    let mut counted: HashMap<String, Day> = HashMap::new();
+    for ((series_no, day), (requests, tokens, cost, first)) in days {
+        let Some(series) = series.get(&series_no) else {
+            continue;
+        };
+        let day = time_from(day * MICROS_A_DAY)?.date_naive().to_string();
+        let key = day_key(&series.organization, &day, &series.project, &series.model);
+        let sums = counted.entry(key).or_insert((0, 0, 0, first));
+        sums.0 += requests;
+        sums.1 += tokens;
+        sums.2 += cost;
+        sums.3 = first.min(sums.3);
+    }
+    let mut rows = sqlx::query(
+        "select organization_id, day, project_id, model, requests, tokens, cost_pico,
+                first_booked_at
+         from usage_days",
+    )
+    .fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let text = |column: &str| row.try_get::<String, _>(column);
+        let key = day_key(
+            &text("organization_id")?,
+            &text("day")?,
+            &text("project_id")?,
+            &text("model")?,
+        );
+        let stored: Day = (
+            row.try_get("requests")?,
+            row.try_get::<i64, _>("tokens")?.into(),
+            row.try_get::<i64, _>("cost_pico")?.into(),
+            row.try_get("first_booked_at")?,
+        );
+        let found = counted.remove(&key);
+        if found != Some(stored) {
+            check.differs(format!(
+                "{key}: stored {stored:?}, the events say {found:?}"
+            ));
+        }
+    }
+    for key in counted.into_keys() {
+        check.differs(format!("{key}: there are events and no daily sum"));
+    }
+    Ok(())
+}
+
+fn day_key(organization: &str, day: &str, project: &str, model: &str) -> String {
+    format!("{organization}, {day}, project {project}, {model}")
+}
+
+/// Per organization: the sum of costs is a thousand times the sum posted, plus the carry.
+pub(super) async fn check_carries_in(connection: &mut Connection) -> Result<Check, StoreError> {
+    let mut check = Check::new("costs = 1000 x posted + carried, for each organization");
+    let mut sums: HashMap<String, (i128, i128)> = HashMap::new();
+    {
+        let mut rows =
+            sqlx::query("select organization_id, cost_pico, posted_nano from usage_batches")
+                .fetch(&mut *connection);
+        while let Some(row) = rows.try_next().await? {
+            let (cost, posted) = sums.entry(row.try_get("organization_id")?).or_default();
+            *cost += i128::from(row.try_get::<i64, _>("cost_pico")?);
+            *posted += i128::from(row.try_get::<i64, _>("posted_nano")?);
+        }
+    }
+    let rows = sqlx::query("select organization_id, carry_pico from usage_carries")
+        .fetch_all(connection)
+        .await?;
+    for row in rows {
+        let organization: String = row.try_get("organization_id")?;
+        let carry: i64 = row.try_get("carry_pico")?;
+        let (cost, posted) = sums.remove(&organization).unwrap_or_default();
+        if cost != 1_000 * posted + i128::from(carry) {
+            check.differs(format!(
+                "{organization}: cost {cost}, posted {posted}, carry {carry}"
+            ));
+        }
+    }
+    for organization in sums.into_keys() {
+        check.differs(format!("{organization} has usage and no carry"));
+    }
+    Ok(check)
+}
+
+/// Each usage batch that moved money is in the ledger with that amount, and the other way round.
+pub(super) async fn check_posted_in(connection: &mut Connection) -> Result<Check, StoreError> {
+    let mut check = Check::new("usage is posted as it was counted");
+    let rows = sqlx::query(
+        "select usage_batches.id, usage_batches.posted_nano as amount
+         from usage_batches
+         left join batches on batches.id = usage_batches.id
+             and batches.source = 'usage:' || usage_batches.id
+             and batches.organization_id = usage_batches.organization_id
+         where usage_batches.posted_nano <> coalesce((
+             select sum(amount_nano) from transfers where batch_id = batches.id), 0)
+         union all
+         select batches.id, 0 as amount
+         from batches left join usage_batches on usage_batches.id = batches.id
+         where batches.code = 'usage' and usage_batches.id is null",
+    )
+    .fetch_all(connection)
+    .await?;
+    for row in rows {
+        let (id, amount): (String, i64) = (row.try_get("id")?, row.try_get("amount")?);
+        check.differs(format!(
+            "usage batch {id}: {amount} nano is not what the ledger has"
+        ));
+    }
+    Ok(check)
+}

@@ -1,0 +1,227 @@
+//! SQLite: rows go in many a statement. The whole database is the writer's, so nothing is locked.
+
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection};
+use types::ids::OrganizationId;
+
+use super::{Head, Planned, runs};
+use crate::LedgerError;
+use crate::post::apply::NewPosting;
+use crate::sql::micros;
+use crate::transfer::Transfer;
+
+/// The most rows in one statement of the ledger's.
+const RUN: usize = 128;
+
+/// A statement whose values are being bound.
+pub type Binding<'q> = Query<'q, Sqlite, SqliteArguments>;
+
+/// Runs `before (values …) after` over all rows, at most `most` in one statement; `bind` binds the
+/// `columns` values of a row. Returns how many rows changed.
+///
+/// # Errors
+/// When the database does not take a statement.
+pub async fn write_rows<T>(
+    connection: &mut SqliteConnection,
+    (before, after): (&str, &str),
+    columns: usize,
+    most: usize,
+    rows: &[T],
+    bind: impl for<'q> Fn(Binding<'q>, &T) -> Binding<'q> + Send,
+) -> Result<u64, sqlx::Error>
+where
+    T: Sync,
+{
+    let mut changed = 0;
+    for run in runs(rows.len(), most) {
+        let text = format!("{before}{}{after}", marks(run.len(), columns));
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for row in &rows[run] {
+            query = bind(query, row);
+        }
+        changed += query.execute(&mut *connection).await?.rows_affected();
+    }
+    Ok(changed)
+}
+
+/// `(?, ?), (?, ?)`: marks for `rows` rows of `columns` values. Without numbers, which the driver
+/// would look up one by one.
+#[must_use]
+pub fn marks(rows: usize, columns: usize) -> String {
+    let row = format!("({})", vec!["?"; columns].join(","));
+    vec![row; rows].join(",")
+}
+
+/// Reads the books of organizations and their accounts of the named kinds, inside a transaction
+/// that was begun to write. `organizations` are without repeats.
+///
+/// # Errors
+/// When an organization has no books or the database does not answer.
+pub async fn lock_heads_in(
+    connection: &mut SqliteConnection,
+    organizations: &[OrganizationId],
+    kinds: &[&'static str],
+) -> Result<Vec<Head>, LedgerError> {
+    let (mut books, mut accounts) = (Vec::new(), Vec::new());
+    for run in runs(organizations.len(), RUN) {
+        let ids = &organizations[run];
+        let marks = marks(ids.len(), 1);
+        for (rows, text) in [
+            (
+                &mut books,
+                format!(
+                    "select organization_id, batch_count, balance_nano, booked_at, chain_hash
+                     from books where organization_id in (values {marks})"
+                ),
+            ),
+            (
+                &mut accounts,
+                format!(
+                    "select organization_id, kind, normal_side, minimum_nano, balance_nano,
+                            posting_count
+                     from accounts where organization_id in (values {marks})"
+                ),
+            ),
+        ] {
+            let mut query = sqlx::query(AssertSqlSafe(text));
+            for id in ids {
+                query = query.bind(id.to_string());
+            }
+            rows.extend(query.fetch_all(&mut *connection).await?);
+        }
+    }
+    let mut heads = super::heads_of(organizations, &books)?;
+    super::add_accounts(&mut heads, kinds, &accounts)?;
+    Ok(heads.into_values().collect())
+}
+
+/// Writes batches that were planned, and the heads as they stand after them.
+///
+/// # Errors
+/// When the database does not take all of it. Nothing may be kept of the transaction then.
+pub async fn write_in(
+    connection: &mut SqliteConnection,
+    heads: &[Head],
+    planned: &[Planned],
+) -> Result<(), LedgerError> {
+    if planned.is_empty() {
+        return Ok(());
+    }
+    let transfers: Vec<(&Planned, i64, &Transfer)> = planned
+        .iter()
+        .flat_map(|batch| {
+            (0_i64..)
+                .zip(&batch.transfers)
+                .map(move |(position, transfer)| (batch, position, transfer))
+        })
+        .collect();
+    let postings: Vec<(&Planned, &NewPosting)> = planned
+        .iter()
+        .flat_map(|batch| batch.postings.iter().map(move |posting| (batch, posting)))
+        .collect();
+    write_rows(connection, BATCHES, 9, RUN, planned, |query, batch| {
+        query
+            .bind(batch.id.clone())
+            .bind(batch.organization.to_string())
+            .bind(batch.source.clone())
+            .bind(batch.code)
+            .bind(batch.sequence)
+            .bind(batch.balance.nanos())
+            .bind(micros(batch.booked_at))
+            .bind(micros(batch.created_at))
+            .bind(batch.chain_hash.clone())
+    })
+    .await?;
+    write_rows(
+        connection,
+        TRANSFERS,
+        6,
+        RUN,
+        &transfers,
+        |query, (batch, position, transfer)| {
+            query
+                .bind(transfer.id.to_string())
+                .bind(batch.id.clone())
+                .bind(*position)
+                .bind(transfer.debit.to_string())
+                .bind(transfer.credit.to_string())
+                .bind(transfer.amount.nanos())
+        },
+    )
+    .await?;
+    write_rows(
+        connection,
+        POSTINGS,
+        6,
+        RUN,
+        &postings,
+        |query, (batch, posting)| {
+            query
+                .bind(posting.account.to_string())
+                .bind(posting.sequence)
+                .bind(posting.transfer.to_string())
+                .bind(posting.amount.nanos())
+                .bind(posting.balance.nanos())
+                .bind(micros(batch.booked_at))
+        },
+    )
+    .await?;
+    write_heads_in(connection, heads).await
+}
+
+async fn write_heads_in(
+    connection: &mut SqliteConnection,
+    heads: &[Head],
+) -> Result<(), LedgerError> {
+    let headings = super::headings(heads);
+    let accounts = write_rows(connection, BALANCES, 3, RUN, &headings, |query, heading| {
+        query
+            .bind(heading.account.clone())
+            .bind(heading.balance)
+            .bind(heading.posting_count)
+    })
+    .await?;
+    let books = write_rows(connection, BOOKS, 5, RUN, heads, |query, head| {
+        query
+            .bind(head.books.organization.to_string())
+            .bind(head.books.batch_count)
+            .bind(head.books.balance.nanos())
+            .bind(micros(head.books.booked_at))
+            .bind(head.books.chain_hash.clone())
+    })
+    .await?;
+    if accounts == headings.len() as u64 && books == heads.len() as u64 {
+        Ok(())
+    } else {
+        Err(LedgerError::Inconsistent(format!(
+            "{accounts} accounts and {books} books were there to update"
+        )))
+    }
+}
+
+const BATCHES: (&str, &str) = (
+    "insert into batches
+         (id, organization_id, source, code, sequence, balance_nano, booked_at, created_at,
+          chain_hash) values ",
+    "",
+);
+const TRANSFERS: (&str, &str) = (
+    "insert into transfers
+         (id, batch_id, position, debit_account_id, credit_account_id, amount_nano) values ",
+    "",
+);
+const POSTINGS: (&str, &str) = (
+    "insert into postings
+         (account_id, sequence, transfer_id, amount_nano, balance_nano, booked_at) values ",
+    "",
+);
+const BALANCES: (&str, &str) = (
+    "update accounts set balance_nano = new.column2, posting_count = new.column3 from (values ",
+    ") as new where accounts.id = new.column1",
+);
+const BOOKS: (&str, &str) = (
+    "update books set batch_count = new.column2, balance_nano = new.column3,
+         booked_at = new.column4, chain_hash = new.column5 from (values ",
+    ") as new where books.organization_id = new.column1",
+);

@@ -1,0 +1,4 @@
+mod list;
+mod show;
+
+pub use list::get;
