@@ -38,24 +38,7 @@ pub fn release(paths: &Paths) -> Result<()> {
 /// Runs every benchmark of the workspace, or the one that is named.
 pub fn bench(paths: &Paths, name: Option<&str>) -> Result<()> {
     let all = benchmarks(paths)?;
-    let chosen: Vec<_> = all
-        .iter()
-        .filter(|(_, bench)| name.is_none_or(|name| name == bench))
-        .collect();
-    if chosen.is_empty() {
-        let known: Vec<_> = all.iter().map(|(_, bench)| bench.as_str()).collect();
-        match (name, known.is_empty()) {
-            (_, true) => bail!("this workspace has no benchmarks"),
-            (Some(name), false) => {
-                bail!(
-                    "there is no benchmark `{name}`; there are: {}",
-                    known.join(", ")
-                )
-            }
-            (None, false) => unreachable!("without a name every benchmark is chosen"),
-        }
-    }
-    for (package, bench) in chosen {
+    for (package, bench) in choose(&all, name)? {
         process::step(&format!("benchmark {bench} of {package}"), || {
             process::run(
                 Command::new("cargo")
@@ -65,6 +48,25 @@ pub fn bench(paths: &Paths, name: Option<&str>) -> Result<()> {
         })?;
     }
     Ok(())
+}
+
+/// The benchmarks that a name means; all of them without one.
+fn choose<'a>(
+    all: &'a [(String, String)],
+    name: Option<&str>,
+) -> Result<Vec<&'a (String, String)>> {
+    let Some(name) = name else {
+        return Ok(all.iter().collect());
+    };
+    let named: Vec<_> = all.iter().filter(|(_, bench)| bench == name).collect();
+    if named.is_empty() {
+        let known: Vec<_> = all.iter().map(|(_, bench)| bench.as_str()).collect();
+        bail!(
+            "there is no benchmark `{name}`; there are: {}",
+            known.join(", ")
+        );
+    }
+    Ok(named)
 }
 
 /// Package and name of every benchmark.
@@ -82,4 +84,20 @@ fn benchmarks(paths: &Paths) -> Result<Vec<(String, String)>> {
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_benchmark_is_chosen_by_its_name_and_a_wrong_name_tells_the_right_ones() {
+        let all = ["ledger", "history"].map(|bench| ("billing".to_owned(), bench.to_owned()));
+        assert_eq!(choose(&all, None).unwrap().len(), 2);
+        assert_eq!(choose(&all, Some("ledger")).unwrap(), [&all[0]]);
+        let error = choose(&all, Some("ledgers")).unwrap_err().to_string();
+        assert!(error.contains("ledger, history"), "{error}");
+        // With none to run there is nothing to fail.
+        assert!(choose(&[], None).unwrap().is_empty());
+    }
 }

@@ -25,6 +25,9 @@ const WATCHED: [&str; 7] = [
     "style",
 ];
 
+/// Of what lies in the root itself, only these are built from.
+const WATCHED_FILES: [&str; 2] = ["Cargo.lock", "Cargo.toml"];
+
 /// An editor writes several files for one save; this long without another is one change.
 const QUIET: Duration = Duration::from_millis(200);
 
@@ -34,16 +37,19 @@ const TICK: Duration = Duration::from_millis(250);
 /// Builds and serves until a signal comes.
 pub fn run(paths: &Paths, options: &Options) -> Result<()> {
     let (sender, changes) = mpsc::channel();
+    let root = paths.root.clone();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-        if event.is_ok_and(|event| is_change(&event)) {
+        if event.is_ok_and(|event| is_change(&event, &root)) {
             // The receiver is gone only when the command ends.
             let _ = sender.send(());
         }
     })?;
-    for name in WATCHED {
-        let directory = paths.root.join(name);
+    let directories = WATCHED.map(|name| (paths.root.join(name), RecursiveMode::Recursive));
+    // Not the files themselves: an editor puts another one in the place of each.
+    let root = (paths.root.clone(), RecursiveMode::NonRecursive);
+    for (directory, mode) in directories.into_iter().chain([root]) {
         watcher
-            .watch(&directory, RecursiveMode::Recursive)
+            .watch(&directory, mode)
             .with_context(|| format!("could not watch {}", directory.display()))?;
     }
 
@@ -92,12 +98,21 @@ fn wait_for_change(changes: &Receiver<()>) {
 }
 
 /// Reading a file is an event too, and our own build reads every one of them.
-fn is_change(event: &Event) -> bool {
+fn is_change(event: &Event, root: &Path) -> bool {
     let changes = matches!(
         event.kind,
         EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_)
     );
-    changes && event.paths.iter().any(|path| !is_scratch(path))
+    changes
+        && event
+            .paths
+            .iter()
+            .any(|path| is_source(path, root) && !is_scratch(path))
+}
+
+fn is_source(path: &Path, root: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.parent() != Some(root) || WATCHED_FILES.contains(&name.as_ref())
 }
 
 /// What editors leave beside a file while they save it.
@@ -113,16 +128,20 @@ mod tests {
 
     #[test]
     fn a_saved_file_is_a_change_and_a_read_one_is_not() {
-        let event = |kind| Event::new(kind).add_path("app/src/lib.rs".into());
-        assert!(is_change(&event(EventKind::Create(CreateKind::File))));
-        assert!(!is_change(&event(EventKind::Access(AccessKind::Any))));
+        let root = Path::new("/project");
+        let event = |kind| Event::new(kind).add_path("/project/app/src/lib.rs".into());
+        let created = EventKind::Create(CreateKind::File);
+        assert!(is_change(&event(created), root));
+        assert!(!is_change(&event(EventKind::Access(AccessKind::Any)), root));
+        let in_root = |name: &str| Event::new(created).add_path(root.join(name));
+        assert!(is_change(&in_root("Cargo.toml"), root));
+        assert!(!is_change(&in_root("target"), root));
     }
 
     #[test]
     fn an_editors_scratch_file_is_not_a_change() {
         let kind = EventKind::Create(CreateKind::File);
-        assert!(!is_change(
-            &Event::new(kind).add_path("app/src/.lib.rs.swp".into())
-        ));
+        let event = Event::new(kind).add_path("/project/app/src/.lib.rs.swp".into());
+        assert!(!is_change(&event, Path::new("/project")));
     }
 }

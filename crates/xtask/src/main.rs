@@ -56,7 +56,7 @@ enum Task {
     },
     /// Remove the data directory that `serve` made.
     CleanData {
-        /// The directory.
+        /// The directory; from the project's own, unless it is absolute.
         #[arg(long, default_value = serve::DEFAULT_DATA)]
         data: PathBuf,
         /// Do not ask.
@@ -88,9 +88,16 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Site { dev: false } => site::build(&paths, site::Mode::Release)?,
         Task::Site { dev: true } => site::build(&paths, site::Mode::Development)?,
         Task::Bench { name } => build::bench(&paths, name.as_deref())?,
-        Task::CleanData { data, yes } => serve::clean_data(&data, yes)?,
+        Task::CleanData { data, yes } => {
+            let consent = if yes {
+                serve::Consent::Given
+            } else {
+                serve::Consent::Ask
+            };
+            serve::clean_data(&paths.in_root(&data), consent)?;
+        }
         Task::WasmToolchain => {
-            let toolchain = wasm_toolchain::WasmToolchain::prepare()?;
+            let toolchain = wasm_toolchain::WasmToolchain::prepare(&paths)?;
             println!("the browser's side builds with `{}`", toolchain.name());
         }
     }

@@ -1,11 +1,12 @@
 //! Where things are: the project, and what is built from it.
 //!
-//! `CARGO_TARGET_DIR` moves everything that is built, the site too.
+//! Cargo says so itself: its target directory can be moved by a variable, by a file of settings, or
+//! by one of the person's own.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use cargo_metadata::MetadataCommand;
 
 use crate::site::Mode;
 
@@ -19,7 +20,7 @@ pub struct Paths {
 }
 
 impl Paths {
-    /// Reads them from what cargo tells a program that it runs.
+    /// Asks cargo, from the workspace: there the commands call it.
     pub fn find() -> Result<Self> {
         let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
@@ -27,11 +28,16 @@ impl Paths {
             .ancestors()
             .nth(2)
             .context("xtask is not in crates/xtask")?;
-        let target = target_directory(root, std::env::var_os("CARGO_TARGET_DIR"));
+        let metadata = MetadataCommand::new().current_dir(root).no_deps().exec()?;
         Ok(Self {
-            root: root.to_owned(),
-            target: std::path::absolute(target)?,
+            root: metadata.workspace_root.into_std_path_buf(),
+            target: metadata.target_directory.into_std_path_buf(),
         })
+    }
+
+    /// A directory that a person named: below the workspace, wherever they stand.
+    pub fn in_root(&self, directory: &Path) -> PathBuf {
+        self.root.join(directory)
     }
 
     /// The site that the server serves: assets and the browser's side.
@@ -48,16 +54,15 @@ impl Paths {
         self.target.join(profile).join("zerogpu-billing")
     }
 
+    /// The server with the site inside it, unoptimised. Kept apart from the one without: both come
+    /// from cargo under the same name.
+    pub fn self_contained_server(&self) -> PathBuf {
+        self.target.join("self-contained").join("zerogpu-billing")
+    }
+
     /// The browser tests.
     pub fn end2end(&self) -> PathBuf {
         self.root.join("end2end")
-    }
-}
-
-fn target_directory(root: &Path, setting: Option<OsString>) -> PathBuf {
-    match setting {
-        Some(directory) if !directory.is_empty() => PathBuf::from(directory),
-        _ => root.join("target"),
     }
 }
 
@@ -66,16 +71,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_target_directory_follows_cargos_setting() {
-        let root = Path::new("/project");
-        assert_eq!(target_directory(root, None), Path::new("/project/target"));
-        assert_eq!(
-            target_directory(root, Some("/cache".into())),
-            Path::new("/cache")
-        );
-        assert_eq!(
-            target_directory(root, Some("".into())),
-            Path::new("/project/target")
-        );
+    fn cargo_says_where_things_are() {
+        let paths = Paths::find().unwrap();
+        assert!(paths.root.join("crates/xtask/Cargo.toml").exists());
+        assert!(paths.target.is_absolute());
+        assert_eq!(paths.in_root(Path::new("data")), paths.root.join("data"));
+        assert_eq!(paths.in_root(Path::new("/srv")), Path::new("/srv"));
     }
 }

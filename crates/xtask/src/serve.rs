@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde::Deserialize;
 
@@ -22,7 +22,7 @@ pub struct Options {
     /// The address to listen on.
     #[arg(long, default_value = "127.0.0.1:3000")]
     addr: String,
-    /// The directory for everything that is kept.
+    /// The directory for everything that is kept; from the project's own, unless it is absolute.
     #[arg(long, default_value = DEFAULT_DATA)]
     data: PathBuf,
     /// A PostgreSQL database (`postgres://…`) instead of an SQLite file in the data directory.
@@ -49,6 +49,8 @@ pub fn run(paths: &Paths, options: &Options) -> Result<()> {
     let seeded = seed(paths, options)?;
     print!("{}", seeded.introduction());
     std::io::stdout().flush()?;
+    // Whoever asked to stop while the demo was made does not want a server.
+    ensure!(!process::interrupted(), "stopped by a signal");
     // The server takes this process over, so every signal reaches it as it is, and whoever
     // waits for the command waits for its graceful end.
     let error = command(paths, options, Mode::Release).exec();
@@ -83,7 +85,7 @@ fn subcommand(name: &str, paths: &Paths, options: &Options) -> Command {
         .arg(name)
         .args(["--addr", &options.addr])
         .arg("--data")
-        .arg(&options.data);
+        .arg(paths.in_root(&options.data));
     if let Some(url) = &options.database_url {
         command.args(["--database-url", url]);
     }
@@ -126,8 +128,15 @@ Ctrl-C stops it.
     }
 }
 
+/// Whether a person is asked before something is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consent {
+    Ask,
+    Given,
+}
+
 /// Removes what `serve` keeps, after saying what that is.
-pub fn clean_data(data: &Path, yes: bool) -> Result<()> {
+pub fn clean_data(data: &Path, consent: Consent) -> Result<()> {
     if !data.exists() {
         println!(
             "there is nothing to remove: {} does not exist",
@@ -146,7 +155,7 @@ pub fn clean_data(data: &Path, yes: bool) -> Result<()> {
     for file in &files {
         println!("  {} ({} bytes)", file.display(), file.metadata()?.len());
     }
-    if !yes && !agreed()? {
+    if consent == Consent::Ask && !agreed()? {
         println!("nothing was removed");
         return Ok(());
     }

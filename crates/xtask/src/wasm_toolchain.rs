@@ -14,6 +14,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
+use crate::paths::Paths;
 use crate::process;
 
 /// The browser's target triple.
@@ -49,10 +50,10 @@ enum Source {
 
 impl WasmToolchain {
     /// Finds or makes the toolchain that the setting asks for. Quick when it is there.
-    pub fn prepare() -> Result<Self> {
+    pub fn prepare(paths: &Paths) -> Result<Self> {
         match Source::from_environment()? {
             Source::Debian => {
-                prepare_debian()?;
+                prepare_debian(paths)?;
                 Ok(Self::Debian)
             }
             Source::Rustup => {
@@ -137,14 +138,23 @@ fn add_by_rustup() -> Result<()> {
 
 // ---- Debian ----
 
-fn prepare_debian() -> Result<()> {
-    // Two commands started together must not build into the same place.
-    let lock = fs::File::create(std::env::temp_dir().join("zerogpu-billing-wasm.lock"))?;
+fn prepare_debian(paths: &Paths) -> Result<()> {
+    // Two commands started together must not build into the same place. The lock is the person's
+    // own: a file of somebody else's in a shared directory could not be opened.
+    fs::create_dir_all(&paths.target)?;
+    let lock = fs::File::create(paths.target.join("wasm-toolchain.lock"))?;
     lock.lock()
         .context("could not wait for another command that prepares the toolchain")?;
 
     install_packages()?;
     let compiler = DebianCompiler::inspect()?;
+    if !compiler.is_complete() {
+        ensure!(
+            process::is_root(),
+            "the browser's standard library has to be built once into {DEBIAN_RUSTLIB}, which only \
+             root may write: run `sudo env \"PATH=$PATH\" {SETTING}=debian cargo xtask wasm-toolchain`"
+        );
+    }
     compiler.link_linker()?;
     if !compiler.std_is_built() {
         process::step(
@@ -213,6 +223,17 @@ impl DebianCompiler {
         })
     }
 
+    /// Whether nothing has to be written into Debian's directories.
+    fn is_complete(&self) -> bool {
+        self.std_is_built() && self.linker_link().exists()
+    }
+
+    fn linker_link(&self) -> PathBuf {
+        Path::new(DEBIAN_RUSTLIB)
+            .join(&self.host)
+            .join("bin/rust-lld")
+    }
+
     /// The compiler looks for its linker as `rust-lld` in its own directory; Debian has the
     /// same program in LLVM's.
     fn link_linker(&self) -> Result<()> {
@@ -220,12 +241,12 @@ impl DebianCompiler {
         if !linker.exists() {
             install(&[&format!("lld-{}", self.llvm)])?;
         }
-        let directory = Path::new(DEBIAN_RUSTLIB).join(&self.host).join("bin");
-        let link = directory.join("rust-lld");
+        let link = self.linker_link();
         if link.exists() {
             return Ok(());
         }
-        fs::create_dir_all(&directory)?;
+        let directory = link.parent().context("the link lies in a directory")?;
+        fs::create_dir_all(directory)?;
         // A dangling link of an older LLVM would be in the way.
         if link.is_symlink() {
             fs::remove_file(&link)?;

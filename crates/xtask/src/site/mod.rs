@@ -55,7 +55,7 @@ impl Manifest {
 
 /// Builds the site, or leaves it where nothing changed.
 pub fn build(paths: &Paths, mode: Mode) -> Result<()> {
-    let toolchain = WasmToolchain::prepare()?;
+    let toolchain = WasmToolchain::prepare(paths)?;
     process::step(
         &format!("building the browser's side ({})", mode.words()),
         || compile(paths, toolchain, mode),
@@ -253,6 +253,26 @@ pub fn build_server(paths: &Paths) -> Result<()> {
                 .current_dir(&paths.root),
         )
     })
+}
+
+/// The same server with the built site inside it, as it is shipped but for the optimiser.
+pub fn build_self_contained_server(paths: &Paths) -> Result<()> {
+    process::step("building the server with the site inside", || {
+        process::run(
+            Command::new("cargo")
+                .args(["build", "--package", "server", "--features", "embed-site"])
+                .env("BILLING_SITE_DIR", paths.site(Mode::Release))
+                .env_remove("LEPTOS_OUTPUT_NAME")
+                .current_dir(&paths.root),
+        )
+    })?;
+    let kept = paths.self_contained_server();
+    fs::create_dir_all(kept.parent().context("it lies in a directory")?)?;
+    // A running one keeps its file: the new one takes the name.
+    let new = kept.with_extension("new");
+    fs::copy(paths.server("debug"), &new)?;
+    fs::rename(new, kept)?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
-//! Browser tests in Chromium, on SQLite and on PostgreSQL, and the size budget.
+//! Browser tests in Chromium, on SQLite and on PostgreSQL, and what a page may weigh and take.
+//!
+//! The tests drive the server as it is shipped, with the site inside it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,15 +10,18 @@ use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
 use super::postgres::Postgres;
-use super::{Report, closing};
+use super::{Options, Report, closing, first_html};
+use crate::budget::{self, Budget};
 use crate::paths::Paths;
+use crate::process;
 use crate::site::{self, Mode};
-use crate::{budget, process};
 
 const CHROMIUM: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+/// What Playwright and the tests are written for.
+const OLDEST_NODE: u32 = 20;
 
 /// Everything that a browser sees.
-pub fn run(paths: &Paths, update_budget: bool, report: &mut Report) {
+pub fn run(paths: &Paths, options: &Options, report: &mut Report) {
     let chromium = match prepare(paths) {
         Ok(chromium) => chromium,
         Err(error) => return report.fail(&format!("{error:#}")),
@@ -28,28 +33,62 @@ pub fn run(paths: &Paths, update_budget: bool, report: &mut Report) {
                 .current_dir(paths.end2end()),
         )
     });
-    report.add_runner("browser on SQLite", on_sqlite(paths, &chromium));
-    report.add_runner("browser on PostgreSQL", on_postgres(paths, &chromium));
-    report.check("size budget", || check_budget(paths, update_budget));
+    let specs = &options.specs;
+    report.add_runner("browser on SQLite", on_sqlite(paths, &chromium, specs));
+    report.add_runner(
+        "browser on PostgreSQL",
+        on_postgres(paths, &chromium, specs),
+    );
+    if specs.is_empty() {
+        report.check("budgets of sizes and time", || {
+            let measured = Budget {
+                sizes: budget::measure(&paths.site(Mode::Release))?,
+                first_html: first_html::measure(paths)?,
+            };
+            check_budget(paths, measured, options)
+        });
+    }
 }
 
 /// Builds what is tested, fetches what tests it, and returns Chromium's path.
 fn prepare(paths: &Paths) -> Result<PathBuf> {
     site::build(paths, Mode::Release)?;
-    site::build_server(paths)?;
+    site::build_self_contained_server(paths)?;
+    find_node()?;
     install_packages(&paths.end2end())?;
     find_chromium()
 }
 
-/// Installs exactly what the lock file says, unless that has been done.
-fn install_packages(end2end: &Path) -> Result<()> {
-    if process::find_program("npm").is_none() {
-        ensure!(
-            process::can_install_packages(),
-            "the browser tests need Node.js 20 and npm: run `sudo apt-get install nodejs npm`"
-        );
+/// An older Node.js fails in the middle, with a trace of somebody else's code.
+fn find_node() -> Result<()> {
+    if process::find_program("node").is_none() && process::can_install_packages() {
         process::apt_install(&["nodejs", "npm"])?;
     }
+    let found = process::find_program("node").is_some() && process::find_program("npm").is_some();
+    ensure!(
+        found,
+        "the browser tests need Node.js {OLDEST_NODE} or newer with npm: install both from \
+         nodejs.org or from a distribution that has them"
+    );
+    let version = process::capture(Command::new("node").arg("--version"))?;
+    let is_usable = major_version(&version).is_some_and(|major| major >= OLDEST_NODE);
+    ensure!(
+        is_usable,
+        "the browser tests need Node.js {OLDEST_NODE} or newer, and `node` is {}: install a newer \
+         one from nodejs.org and put it first in PATH",
+        version.trim()
+    );
+    Ok(())
+}
+
+/// `v20.19.2` is 20.
+fn major_version(version: &str) -> Option<u32> {
+    let version = version.trim().strip_prefix('v')?;
+    version.split('.').next()?.parse().ok()
+}
+
+/// Installs exactly what the lock file says, unless that has been done.
+fn install_packages(end2end: &Path) -> Result<()> {
     let lock_file = end2end.join("package-lock.json");
     let lock = fs::read(&lock_file).with_context(|| format!("{}", lock_file.display()))?;
     let stamp = hex::encode(Sha256::digest(lock));
@@ -87,39 +126,50 @@ fn find_chromium() -> Result<PathBuf> {
 }
 
 /// The tests make a database for each server that they start, with `psql`.
-fn on_postgres(paths: &Paths, chromium: &Path) -> Result<(Vec<String>, Result<()>)> {
+fn on_postgres(
+    paths: &Paths,
+    chromium: &Path,
+    specs: &[String],
+) -> Result<(Vec<String>, Result<()>)> {
     let postgres = process::step("starting a throwaway PostgreSQL", Postgres::start)?;
     let inherited = std::env::var_os("PATH").unwrap_or_default();
     let directories = std::iter::once(postgres.programs().to_owned());
     let path = std::env::join_paths(directories.chain(std::env::split_paths(&inherited)))?;
-    let mut command = playwright(paths, chromium);
+    let mut command = playwright(paths, chromium, "postgres", specs);
     command
         .env("BILLING_DATABASE_URL", postgres.admin_url())
         .env("PATH", path);
     process::run_and_keep(&mut command, closing::of_playwright)
 }
 
-fn on_sqlite(paths: &Paths, chromium: &Path) -> Result<(Vec<String>, Result<()>)> {
-    let mut command = playwright(paths, chromium);
+fn on_sqlite(
+    paths: &Paths,
+    chromium: &Path,
+    specs: &[String],
+) -> Result<(Vec<String>, Result<()>)> {
+    let mut command = playwright(paths, chromium, "sqlite", specs);
     command.env_remove("BILLING_DATABASE_URL");
     process::run_and_keep(&mut command, closing::of_playwright)
 }
 
-/// The tests start the server themselves; they are told which, and with what.
-fn playwright(paths: &Paths, chromium: &Path) -> Command {
+/// The tests start the server themselves; they are told which, and with what. Each run keeps what
+/// it leaves behind apart: the next one would delete it.
+fn playwright(paths: &Paths, chromium: &Path, database: &str, specs: &[String]) -> Command {
     let mut command = Command::new("npx");
     command
         .args(["--no-install", "playwright", "test"])
-        .env("BILLING_BIN", paths.server("debug"))
-        .env("BILLING_SITE", paths.site(Mode::Release))
+        .args(["--output", &format!("test-results/{database}")])
+        .args(specs)
+        .env("BILLING_BIN", paths.self_contained_server())
+        // It has its own inside.
+        .env_remove("BILLING_SITE")
         .env("CHROMIUM_PATH", chromium)
         .current_dir(paths.end2end());
     command
 }
 
-fn check_budget(paths: &Paths, update: bool) -> Result<()> {
-    let measured = budget::measure(&paths.site(Mode::Release))?;
-    if update {
+fn check_budget(paths: &Paths, measured: Budget, options: &Options) -> Result<()> {
+    if options.update_budget {
         budget::accept(paths, &measured)?;
     }
     let accepted = budget::accepted(paths)?;
@@ -132,4 +182,16 @@ fn check_budget(paths: &Paths, update: bool) -> Result<()> {
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_version_is_read() {
+        assert_eq!(major_version("v20.19.2\n"), Some(20));
+        assert_eq!(major_version("v18.20.4"), Some(18));
+        assert_eq!(major_version("20"), None);
+    }
 }

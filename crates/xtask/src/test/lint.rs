@@ -67,7 +67,7 @@ fn lint(paths: &Paths, package: &str, features: &str) -> Result<()> {
 
 fn lint_browser_side(paths: &Paths) -> Result<()> {
     process::run(
-        WasmToolchain::prepare()?
+        WasmToolchain::prepare(paths)?
             .cargo()
             .args([
                 "clippy",

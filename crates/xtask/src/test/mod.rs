@@ -6,7 +6,9 @@
 mod architecture;
 mod browser;
 mod closing;
+mod first_html;
 mod lint;
+mod outside;
 mod postgres;
 mod sources;
 mod supply_chain;
@@ -27,9 +29,12 @@ use crate::process;
 pub struct Options {
     /// The parts to run; all of them when left out.
     parts: Vec<Part>,
-    /// Accept the sizes of the built site as the new budget.
+    /// Accept what was measured as the new budget.
     #[arg(long)]
     update_budget: bool,
+    /// Only the browser tests of these names, such as `history`; then nothing is measured.
+    #[arg(last = true)]
+    specs: Vec<String>,
 }
 
 /// A part of the checks, in the order that they run: the quick ones first.
@@ -41,18 +46,27 @@ enum Part {
     Unit,
     /// The same tests of everything that stores, on PostgreSQL.
     Postgres,
-    /// Browser tests in Chromium on both databases, and the size budget.
+    /// LiteLLM, schemathesis and Beancount against a running server, on both databases.
+    Outside,
+    /// Browser tests in Chromium on both databases, and the budgets of sizes and time.
     Browser,
 }
 
 impl Part {
-    const ALL: [Self; 4] = [Self::Lint, Self::Unit, Self::Postgres, Self::Browser];
+    const ALL: [Self; 5] = [
+        Self::Lint,
+        Self::Unit,
+        Self::Postgres,
+        Self::Outside,
+        Self::Browser,
+    ];
 
     fn name(self) -> &'static str {
         match self {
             Self::Lint => "lint",
             Self::Unit => "unit",
             Self::Postgres => "postgres",
+            Self::Outside => "outside",
             Self::Browser => "browser",
         }
     }
@@ -62,7 +76,8 @@ impl Part {
             Self::Lint => lint::run(paths, report),
             Self::Unit => unit::run_on_sqlite(paths, report),
             Self::Postgres => unit::run_on_postgres(paths, report),
-            Self::Browser => browser::run(paths, options.update_budget, report),
+            Self::Outside => outside::run(paths, report),
+            Self::Browser => browser::run(paths, options, report),
         }
     }
 }

@@ -12,8 +12,11 @@ use anyhow::{Context, Result, ensure};
 
 use crate::process;
 
-/// Tests run side by side, each with a database and a pool of its own.
-const MAX_CONNECTIONS: u32 = 300;
+/// Tests run side by side, one a thread, each with a database and pools of its own; the most that a
+/// server opens, with room for the tests' own connections.
+const CONNECTIONS_A_TEST: usize = 40;
+/// On a small machine the commands of a test, which open their own, would not fit.
+const FEWEST_CONNECTIONS: usize = 300;
 
 /// A running server; dropping it stops it and removes its directory.
 pub struct Postgres {
@@ -79,10 +82,10 @@ impl Postgres {
     /// kernel is safe enough here, so it does not wait for the disk.
     fn launch(&self) -> Result<()> {
         let settings = format!(
-            "-p {} -k {} -c listen_addresses=127.0.0.1 -c max_connections={MAX_CONNECTIONS} \
-             -c fsync=off",
+            "-p {} -k {} -c listen_addresses=127.0.0.1 -c max_connections={} -c fsync=off",
             self.port,
-            self.directory.display()
+            self.directory.display(),
+            most_connections()
         );
         let log = self.directory.join("log");
         process::run(
@@ -153,6 +156,11 @@ fn installed_programs() -> Option<PathBuf> {
         .map(|version| version.path().join("bin"))
         .filter(|programs| programs.join("initdb").exists())
         .max()
+}
+
+fn most_connections() -> usize {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    (threads * CONNECTIONS_A_TEST).max(FEWEST_CONNECTIONS)
 }
 
 fn free_port() -> Result<u16> {
