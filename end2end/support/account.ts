@@ -32,8 +32,8 @@ export class Account {
   }
 
   /** Adds credit with a saved card. */
-  async addCredit(amount: string, method: string): Promise<void> {
-    const fields = { id: randomUUID(), amount, method, token: '' };
+  async addCredit(amount: string, method: string, id: string = randomUUID()): Promise<void> {
+    const fields = { id, amount, method, token: '' };
     const topUp = await this.post<{ state: { state: string } }>('start_top_up', fields);
     expect(topUp.state.state).toBe('succeeded');
   }

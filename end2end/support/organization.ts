@@ -42,6 +42,11 @@ export class Organization {
     return new Organization(server, added.organization_id, added.project_id, owner);
   }
 
+  /** Makes somebody of another organization a member of this one, too. */
+  async join(person: Person, role: Role): Promise<void> {
+    await addUser(this.server, person, ['--organization', this.id, '--role', role]);
+  }
+
   /** Another person of this organization. */
   async add(role: Role): Promise<Person> {
     const person = somebody(role);
@@ -93,7 +98,12 @@ export class Gateway {
   }
 }
 
-function somebody(role: Role): Person {
+/** Whom nobody knows. Another one each time: too many tries at one address are refused. */
+export function stranger(): Person {
+  return somebody('stranger');
+}
+
+function somebody(role: Role | 'stranger'): Person {
   return { email: `${role}-${randomUUID().slice(0, 8)}@northwind.example`, password: PASSWORD };
 }
 

@@ -8,6 +8,9 @@ import { join } from 'node:path';
 import type { Card } from './cards.ts';
 import type { Server } from './server.ts';
 
+/** More than a worker makes of anything. */
+const MOST_PAGES = 50;
+
 export interface Charge {
   id: string;
   amount: number;
@@ -48,17 +51,38 @@ export class Processor {
     return method.id;
   }
 
+  /** Orders that the next answers to calls under `target` are lost, and nothing is done. */
+  async fallSilent(target: string): Promise<void> {
+    const fields = { fault: 'answer_lost_before', target, count: '100' };
+    await this.call('POST', '/_control/faults', fields);
+  }
+
+  /** Answers again. */
+  async speakAgain(): Promise<void> {
+    await this.call('DELETE', '/_control/faults');
+  }
+
   /** Lets time pass for the processor alone: what is due happens. */
   async advance(seconds: number): Promise<void> {
     await this.call('POST', '/_control/clock', { advance: String(seconds) });
   }
 
-  private async list<T>(path: string): Promise<T[]> {
-    const page = await this.call<{ data: T[]; has_more: boolean }>('GET', path);
-    if (page.has_more) {
-      throw new Error(`${path} has more than one page`);
+  /** All of a list, page by page. */
+  private async list<T extends { id: string }>(path: string): Promise<T[]> {
+    const all: T[] = [];
+    let after = '';
+    for (let page = 0; page < MOST_PAGES; page += 1) {
+      const { data, has_more } = await this.call<{ data: T[]; has_more: boolean }>(
+        'GET',
+        `${path}${after}`,
+      );
+      all.push(...data);
+      if (!has_more) {
+        return all;
+      }
+      after = `&starting_after=${data.at(-1)?.id}`;
     }
-    return page.data;
+    throw new Error(`${path} has more than ${MOST_PAGES} pages`);
   }
 
   private async call<T>(method: string, path: string, fields?: Record<string, string>): Promise<T> {

@@ -12,8 +12,9 @@ export const settings = {
   get binary(): string {
     return required('BILLING_BIN');
   },
-  get site(): string {
-    return required('BILLING_SITE');
+  /** The built site; without it the binary has its own inside. */
+  get site(): string | undefined {
+    return process.env['BILLING_SITE'];
   },
   /** A PostgreSQL server to make databases on; without one each server has an SQLite file. */
   get databaseUrl(): string | undefined {

@@ -47,7 +47,8 @@ export class Server {
     const addr = `127.0.0.1:${await freePort()}`;
     const where = ['--data', data, ...database.args];
     const seeded: Seeded = JSON.parse(await run(['seed', '--empty', '--addr', addr, ...where]));
-    const child = start(['serve', '--addr', addr, '--site', settings.site, ...where], log);
+    const site = settings.site === undefined ? [] : ['--site', settings.site];
+    const child = start(['serve', '--addr', addr, ...site, ...where], log);
     const server = new Server(`http://${addr}`, seeded, data, database, child, log);
     await server.ready();
     return server;

@@ -9,7 +9,7 @@ import type { Page } from '@playwright/test';
 import { expectAccessible, expectNoSidewaysScroll } from '../support/accessibility.ts';
 import { asksAlways, declined, mastercard, visa } from '../support/cards.ts';
 import { hydrated } from '../support/hydration.ts';
-import { ONE_REQUEST } from '../support/organization.ts';
+import { ONE_REQUEST, stranger } from '../support/organization.ts';
 import { expect, test } from '../support/test.ts';
 
 const SCREENS = [
@@ -39,7 +39,7 @@ for (const colorScheme of ['dark', 'light'] as const) {
         await signInPage.open();
         await hydrated(page);
         await expectSound(page, 'empty');
-        await signInPage.signIn({ email: 'nobody@northwind.example', password: 'not-this-one' });
+        await signInPage.signIn(stranger());
         await expect(signInPage.problem).toBeVisible();
         await expectSound(page, 'refused');
       });

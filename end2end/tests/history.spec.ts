@@ -1,4 +1,4 @@
-import { visa } from '../support/cards.ts';
+import { asksAlways, visa } from '../support/cards.ts';
 import { cellsOf } from '../support/pages/history.ts';
 import { expect, test } from '../support/test.ts';
 
@@ -53,6 +53,61 @@ test('Load more adds the older rows below, each once', async ({ account, history
   const newestFirst = amounts.toReversed().map((amount) => `+$${amount}`);
   await expect(history.rows.getByRole('cell', { name: '+$' })).toHaveText(newestFirst);
   await expect(history.loadMore).toBeHidden();
+  // The link that had the focus is gone: reading goes on where the new rows begin.
+  await expect(history.rows.nth(25)).toBeFocused();
+});
+
+test('the place is kept for who goes away and comes back', async ({
+  account,
+  billing,
+  history,
+  page,
+}) => {
+  const card = await account.saveCard(visa);
+  for (let row = 0; row < 51; row += 1) {
+    await account.addCredit('5.00', card);
+  }
+  await history.open();
+  await history.loadMore.click();
+  await expect(history.rows).toHaveCount(50);
+  await history.loadMore.click();
+  await expect(history.rows).toHaveCount(51);
+  const last = history.rows.last();
+  await last.scrollIntoViewIfNeeded();
+  await expect(last).toBeInViewport();
+
+  await page.getByRole('link', { name: 'Models', exact: true }).click();
+  await expect(page.getByRole('heading', { name: 'Models', level: 1 })).toBeVisible();
+  await page.goBack();
+  await expect(history.rows).toHaveCount(51);
+  await expect(last).toBeInViewport();
+
+  await page.reload();
+  await expect(history.rows).toHaveCount(51);
+
+  // Who asks for the history anew begins at its top.
+  await history.back.click();
+  await billing.historyCard.getByRole('link', { name: 'View past and current invoices' }).click();
+  await expect(history.rows).toHaveCount(25);
+  await expect(history.heading).toBeInViewport();
+});
+
+test('a payment that was confirmed later stands where it was asked for', async ({
+  account,
+  billing,
+  history,
+}) => {
+  const dialog = await billing.openDialog();
+  await dialog.pay(asksAlways);
+  await expect(dialog.bank.getByRole('button', { name: 'Approve' })).toBeVisible();
+  await account.addCredit('7.00', await account.saveCard(visa));
+  await dialog.bank.getByRole('button', { name: 'Approve' }).click();
+  await expect(dialog.done).toBeVisible();
+  await history.open();
+  await expect(history.rows.getByRole('cell', { name: '+$' })).toHaveText(['+$7.00', '+$25.00']);
+  const times = await history.rows.getByRole('time').all();
+  const shown = await Promise.all(times.map((time) => time.getAttribute('datetime')));
+  expect(shown).toEqual(shown.toSorted().toReversed());
 });
 
 const PLACES = [

@@ -1,6 +1,6 @@
 import type { Locator, Page } from '@playwright/test';
 
-import { visa } from '../support/cards.ts';
+import { mastercard, visa } from '../support/cards.ts';
 import { expect, test } from '../support/test.ts';
 
 /** More stops than any page has. */
@@ -56,14 +56,44 @@ test('the focus stays in the open dialog and comes back when it closes', async (
   for (let stop = 0; stop < MOST_STOPS; stop += 1) {
     await page.keyboard.press('Tab');
     // Between the last stop and the first the browser's own controls come.
-    const outside = await page.evaluate(
+    const isInside = await page.evaluate(
       () => document.activeElement?.closest('dialog, body > :not(dialog)')?.matches('dialog'),
     );
-    expect(outside ?? true).toBe(true);
+    expect(isInside ?? true).toBe(true);
   }
   await page.keyboard.press('Escape');
   await expect(dialog.root).toBeHidden();
   await expect(billing.addCredit).toBeFocused();
+});
+
+test('the menu of a card closes when the focus leaves it, and on Escape gives it back', async ({
+  account,
+  billing,
+  page,
+}) => {
+  await account.saveCard(visa);
+  await account.saveCard(mastercard);
+  await billing.open();
+  const menu = billing.methodsCard.getByLabel('Change Mastercard ···· 4444');
+  const remove = billing.methodsCard.getByRole('link', { name: 'Remove' });
+  await tabTo(page, menu);
+  await page.keyboard.press('Enter');
+  await expect(remove).toBeVisible();
+  await tabTo(page, remove);
+  await page.keyboard.press('Escape');
+  await expect(remove).toBeHidden();
+  await expect(menu).toBeFocused();
+
+  await page.keyboard.press('Enter');
+  await tabTo(page, remove);
+  await page.keyboard.press('Tab');
+  await expect(remove).toBeHidden();
+
+  // By a click beside it, too.
+  await menu.click();
+  await expect(remove).toBeVisible();
+  await billing.heading.click();
+  await expect(remove).toBeHidden();
 });
 
 test('the arrow keys read the balance line day by day', async ({ account, billing, page }) => {

@@ -47,6 +47,8 @@ test('the frame leads to every page and says who is signed in', async ({ billing
   const organization = page.getByText('Northwind Robotics').filter({ visible: true });
   await expect(organization).toHaveCount(1);
   await expect(page.getByText('Owner', { exact: true })).toBeVisible();
+  // These payments move no money, and every page says so.
+  await expect(page.getByText('Test mode').filter({ visible: true })).toHaveCount(1);
 });
 
 test('Billing of a new organization says what to do and what will stand where', async ({
@@ -102,8 +104,7 @@ test('the dialog asks for an amount and a card and says what is paid', async ({ 
           - textbox "Security code"
           - combobox "Country":
             - option "United States" [selected]
-          - paragraph: /^Payments are processed securely\\./
-          - paragraph: /Test mode/
+          - paragraph: /^No real card is charged here/
       - term: Credit
       - definition: $25.00
       - term: Fee
@@ -115,6 +116,8 @@ test('the dialog asks for an amount and a card and says what is paid', async ({ 
       - term: New balance
       - definition: $25.00
       - button "Add $25.00"
+      - status
+      - paragraph: /^Secure checkout/
   `);
 });
 

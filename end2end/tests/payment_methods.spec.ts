@@ -56,6 +56,32 @@ test('another card becomes the default', async ({ account, billing }) => {
   await expect(dialog.root.getByRole('radio', { name: 'Mastercard' })).toBeChecked();
 });
 
+test('what was said of one card is not said of the next', async ({
+  account,
+  billing,
+  complaints,
+  page,
+}) => {
+  complaints.expect(/net::ERR_CONNECTION_REFUSED .*\/api\/remove_payment_method/);
+  await account.saveCard(visa);
+  await account.saveCard(mastercard);
+  await billing.open();
+  const question = page.getByRole('dialog', { name: 'Remove this card?' });
+  const ask = async (label: string): Promise<void> => {
+    await billing.methodsCard.getByLabel(`Change ${label}`).click();
+    await billing.methodsCard.getByRole('link', { name: 'Remove' }).click();
+    await expect(question).toContainText(label);
+  };
+  await page.route('**/api/remove_payment_method', (route) => route.abort('connectionrefused'));
+  await ask('Visa ···· 4242');
+  await question.getByRole('button', { name: 'Remove card' }).click();
+  await expect(question.getByRole('alert')).toContainText('We could not reach the server.');
+  await question.getByRole('button', { name: 'Keep it' }).click();
+
+  await ask('Mastercard ···· 4444');
+  await expect(question.getByRole('alert')).toHaveCount(0);
+});
+
 test('a card is removed only after being asked about', async ({ account, billing, page }) => {
   await account.saveCard(visa);
   await billing.open();

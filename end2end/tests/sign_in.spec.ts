@@ -1,4 +1,5 @@
 import { hydrated } from '../support/hydration.ts';
+import { stranger } from '../support/organization.ts';
 import { BillingPage } from '../support/pages/billing.ts';
 import { HistoryPage } from '../support/pages/history.ts';
 import { expect, test } from '../support/test.ts';
@@ -37,7 +38,7 @@ test.describe('when it is refused', () => {
   test('an unknown address reads the same as a wrong password', async ({ signInPage, page }) => {
     await signInPage.open();
     await hydrated(page);
-    await signInPage.signIn({ email: 'nobody@northwind.example', password: 'not-the-password' });
+    await signInPage.signIn(stranger());
     await expect(signInPage.problem).toHaveText('The email or password is incorrect.');
   });
 });

@@ -2,7 +2,13 @@
  * With script switched off everything that does not need to make an id or talk to the payment
  * processor in the browser still works.
  */
-import { declinesLater, mastercard, visa } from '../support/cards.ts';
+import {
+  answerLostAfter,
+  asksAlways,
+  declinesLater,
+  mastercard,
+  visa,
+} from '../support/cards.ts';
 import { BillingPage } from '../support/pages/billing.ts';
 import { cellsOf, HistoryPage } from '../support/pages/history.ts';
 import { expect, test } from '../support/test.ts';
@@ -43,8 +49,8 @@ test('signing in, adding credit with a saved card, reading the history, signing 
   const row = cellsOf(history.rows);
   await expect(row.amount).toHaveText('+$50.00');
   await expect(row.status).toHaveText('Credit');
-  // Nobody has said which zone it is: the server's page says UTC.
-  await expect(row.date).toHaveText(/^\d{1,2}\/\d{1,2}\/\d{4}, \d{1,2}:\d\d:\d\d [AP]M/);
+  // Nobody has told the server which zone it is: it says which one it means.
+  await expect(row.date).toHaveText(/^\d{1,2}\/\d{1,2}\/\d{4}, \d{1,2}:\d\d:\d\d [AP]M UTC$/);
   expect(await processor.charges(organization.id)).toHaveLength(1);
 
   await page.getByRole('button', { name: 'Sign out' }).click();
@@ -64,8 +70,11 @@ test('an amount outside the limits comes back with its message and the choice ma
   await form.getByLabel('Other amount').fill('4');
   await form.getByRole('radio', { name: 'Mastercard' }).check();
   await form.getByRole('button', { name: 'Add credit' }).click();
-  await expect(form.getByRole('alert')).toHaveText('The least you can add is $5.00.');
-  await expect(form.getByLabel('Other amount')).toHaveValue('4');
+  const other = form.getByLabel('Other amount');
+  await expect(other).toHaveAccessibleDescription('The least you can add is $5.00.');
+  await expect(other).toHaveAttribute('aria-invalid', 'true');
+  await expect(other).toBeFocused();
+  await expect(other).toHaveValue('4');
   await expect(form.getByRole('radio', { name: 'Mastercard' })).toBeChecked();
   await account.expectNothingCharged();
 
@@ -96,6 +105,147 @@ test('a double click on the button is one charge', async ({ account, billing, pa
   await page.getByRole('button', { name: 'Add credit' }).dblclick();
   await expect(billing.balance).toHaveText('$25.00');
   await account.expectOneCharge(2_500);
+});
+
+test('while the processor is silent the form keeps its payment: trying again charges once', async ({
+  account,
+  billing,
+  processor,
+  page,
+}) => {
+  await account.saveCard(visa);
+  await processor.fallSilent('/v1/payment_intents');
+  await page.goto('/billing?add=1');
+  const id = page.getByRole('region', { name: 'Add to credit balance' }).locator('[name=id]');
+  const before = await id.inputValue();
+  await page.getByRole('button', { name: 'Add credit' }).click();
+  await expect(page).toHaveURL(`/billing?top_up=${before}`);
+  const notice = page.getByRole('main').getByRole('status').first();
+  await expect(notice).toContainText('$25.00 is still processing, no need to pay again.');
+
+  // Back leads to the same payment and not to a fresh form.
+  await page.goBack();
+  await expect(page).toHaveURL(`/billing?add=${before}`);
+  await expect(notice).toContainText('no need to pay again');
+  await expect(page.getByRole('button', { name: 'Add credit' })).toHaveCount(0);
+
+  await processor.speakAgain();
+  await expect(async () => {
+    await page.reload();
+    await expect(billing.balance).toHaveText('$25.00', { timeout: 500 });
+  }).toPass();
+  await account.expectOneCharge(2_500);
+});
+
+test('a payment that was not started is offered again under the same id', async ({
+  account,
+  billing,
+  page,
+}) => {
+  await account.saveCard(visa);
+  const id = '0193f6e7-7c1a-7000-8000-0123456789ab';
+  await page.goto(`/billing?top_up=${id}`);
+  await expect(page.getByRole('main').getByRole('status').first()).toHaveText(
+    'The payment was not started. Nothing was charged.',
+  );
+  const form = page.getByRole('region', { name: 'Add to credit balance' });
+  await expect(form.locator('[name=id]')).toHaveValue(id);
+  await form.getByRole('button', { name: 'Add credit' }).click();
+  await expect(billing.balance).toHaveText('$25.00');
+  await account.expectOneCharge(2_500);
+});
+
+test('going back after paying finds what was paid, and no form to pay with again', async ({
+  account,
+  billing,
+  page,
+}) => {
+  await account.saveCard(visa);
+  await page.goto('/billing?add=1');
+  await page.getByRole('button', { name: 'Add credit' }).click();
+  await expect(billing.balance).toHaveText('$25.00');
+  await page.goBack();
+  await expect(page.getByRole('main').getByRole('status')).toHaveText(
+    '$25.00 was added. Your balance is $25.00.',
+  );
+  await expect(page.getByRole('button', { name: 'Add credit' })).toHaveCount(0);
+  await account.expectOneCharge(2_500);
+});
+
+test('an answer of the processor that was lost is waited for', async ({
+  account,
+  billing,
+  page,
+}) => {
+  await account.saveCard(answerLostAfter);
+  await page.goto('/billing?add=1');
+  await page.getByRole('button', { name: 'Add credit' }).click();
+  await expect(async () => {
+    await page.reload();
+    await expect(billing.balance).toHaveText('$25.00', { timeout: 500 });
+  }).toPass({ timeout: 30_000 });
+  await account.expectOneCharge(2_500);
+});
+
+test('whose session has ended signs in and finds the form as it was', async ({
+  account,
+  billing,
+  signInPage,
+  context,
+  page,
+}) => {
+  await account.saveCard(visa);
+  await account.saveCard(mastercard);
+  await page.goto('/billing?add=1');
+  const form = page.getByRole('region', { name: 'Add to credit balance' });
+  await form.getByLabel('$100', { exact: true }).check();
+  await form.getByRole('radio', { name: 'Mastercard' }).check();
+  await context.clearCookies();
+  await form.getByRole('button', { name: 'Add credit' }).click();
+  await expect(signInPage.problem).toHaveText('Your session has ended. Sign in again.');
+  await signInPage.signIn(account.organization.owner);
+  await expect(form.getByLabel('$100', { exact: true })).toBeChecked();
+  await expect(form.getByRole('radio', { name: 'Mastercard' })).toBeChecked();
+  await form.getByRole('button', { name: 'Add credit' }).click();
+  await expect(billing.balance).toHaveText('$100.00');
+  await account.expectOneCharge(10_000);
+});
+
+test('a payment that the bank asks about can be confirmed, or given up', async ({
+  account,
+  billing,
+  history,
+  page,
+}) => {
+  await account.saveCard(asksAlways);
+  await page.goto('/billing?add=1');
+  await page.getByRole('button', { name: 'Add credit' }).click();
+  const notice = page.getByRole('main').getByRole('status').first();
+  await expect(notice).toContainText('Your bank wants you to confirm $25.00.');
+  await notice.getByRole('button', { name: 'Cancel this payment' }).click();
+  await expect(page.getByRole('alert')).toHaveText(
+    'The payment was canceled. Nothing was charged.',
+  );
+  await account.expectNothingCharged();
+
+  await page.goto('/billing?add=1');
+  await page.getByRole('button', { name: 'Add credit' }).click();
+  await page.goto('/billing/history');
+  await history.rows.first().getByRole('link', { name: 'Confirm' }).click();
+  const opened = page.waitForEvent('popup');
+  await notice.getByRole('link', { name: 'Confirm at your bank' }).click();
+  const bank = await opened;
+  await bank.getByRole('button', { name: 'Approve' }).click();
+  await notice.getByRole('link', { name: 'look again' }).click();
+  await expect(billing.balance).toHaveText('$25.00');
+});
+
+test('an address with a slash too many leads to its page', async ({
+  account: _signedIn,
+  page,
+}) => {
+  await page.goto('/billing/');
+  await expect(page).toHaveURL('/billing');
 });
 
 test('reloading the result is no second charge', async ({ account, billing, page }) => {
@@ -136,6 +286,9 @@ test('older rows are a page further', async ({ account, history, page }) => {
   await expect(history.rows).toHaveCount(25);
   await history.loadMore.click();
   await expect(history.rows.getByRole('cell', { name: '+$' })).toHaveText(['+$6.00', '+$5.00']);
+  await history.newest.click();
+  await expect(history.rows).toHaveCount(25);
+  await expect(history.newest).toBeHidden();
 });
 
 test('the theme is switched by a form', async ({ account: _signedIn, page }) => {

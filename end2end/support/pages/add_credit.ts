@@ -40,6 +40,9 @@ export class AddCreditDialog {
   readonly close: Locator;
   /** The bank's page. */
   readonly bank: FrameLocator;
+  readonly useAnotherCard: Locator;
+  readonly bankInNewTab: Locator;
+  readonly lookAgain: Locator;
 
   constructor(page: Page) {
     this.root = page.getByRole('dialog', { name: 'Add to credit balance' });
@@ -55,6 +58,9 @@ export class AddCreditDialog {
     this.done = this.root.getByRole('button', { name: 'Done' });
     this.close = this.root.getByRole('button', { name: 'Close' });
     this.bank = this.root.getByTitle('Confirmation by your bank').contentFrame();
+    this.useAnotherCard = this.root.getByRole('button', { name: 'Use another card' });
+    this.bankInNewTab = this.root.getByRole('link', { name: "Open your bank's page in a new tab" });
+    this.lookAgain = this.root.getByRole('button', { name: 'Look again' });
   }
 
   preset(label: string): Locator {

@@ -21,13 +21,16 @@ export class HistoryPage {
   readonly table: Locator;
   readonly rows: Locator;
   readonly loadMore: Locator;
+  /** Back to the top, for who followed "Load more" without script. */
+  readonly newest: Locator;
 
   constructor(private readonly page: Page) {
     this.heading = page.getByRole('heading', { name: 'Billing History', level: 1 });
     this.back = page.getByRole('link', { name: 'Back to Billing' });
     this.table = page.getByRole('table', { name: 'Billing history' });
     this.rows = rowsOf(this.table);
-    this.loadMore = page.getByRole('button', { name: 'Load more' });
+    this.loadMore = page.getByRole('link', { name: 'Load more' });
+    this.newest = page.getByRole('link', { name: 'Newest rows' });
   }
 
   async open(): Promise<void> {
