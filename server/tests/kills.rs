@@ -15,19 +15,21 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use kills::books::Books;
-use kills::load::{Load, Record};
+use kills::load::{Load, Record, Who};
 use kills::process::{Installation, Running};
 
-/// How often the server is killed.
-const KILLS: u32 = 55;
+/// How often a server is killed.
+const KILLS: u32 = 100;
 /// What one run gets to do before it is killed, in milliseconds: from hardly anything to many
 /// requests under way.
 const RUN_MS: std::ops::Range<u64> = 40..900;
+/// How much longer one of two servers lives than the other, in milliseconds.
+const APART_MS: std::ops::Range<u64> = 0..60;
 /// Reconciliation asks about a payment that has been pending for ten seconds, every five.
 const RECONCILED_AFTER: Duration = Duration::from_secs(40);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_kills_lose_nothing_that_was_acknowledged_and_charge_nobody_twice() {
+async fn a_hundred_kills_lose_nothing_that_was_acknowledged_and_charge_nobody_twice() {
     let began = Instant::now();
     let installation = Installation::create().await;
     let seeded = installation.seed().await;
@@ -36,20 +38,13 @@ async fn fifty_kills_lose_nothing_that_was_acknowledged_and_charge_nobody_twice(
     for _ in 0..KILLS {
         let running = installation.start().await;
         let run = Duration::from_millis(chance.within(RUN_MS));
-        let work = load.start(&running);
+        let work = load.start(&[&running], Who::Everyone);
         tokio::time::sleep(run).await;
         running.kill().await;
         load.finish(work).await;
     }
     let record = load.record();
-    println!(
-        "{KILLS} kills in {:?}: {} events and {} top-ups acknowledged of {} and {} sent",
-        began.elapsed(),
-        record.acknowledged_events.len(),
-        record.acknowledged_top_ups.len(),
-        record.sent_events.len(),
-        record.sent_top_ups.len(),
-    );
+    tell(began, &record);
 
     let running = installation.start().await;
     settle_all(&load, &running, &record).await;
@@ -66,10 +61,66 @@ async fn fifty_kills_lose_nothing_that_was_acknowledged_and_charge_nobody_twice(
     installation.remove().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn two_servers_on_one_database_that_are_killed_a_hundred_times_lose_and_double_no_usage() {
+    let began = Instant::now();
+    let installation = Installation::create().await;
+    let seeded = installation.seed().await;
+    let mut load = Load::prepare(&installation, &seeded).await;
+    let mut chance = Chance(0x2);
+    for kill in 0..KILLS / 2 {
+        let (one, other) = (
+            installation.start().await,
+            installation.start_beside().await,
+        );
+        let run = Duration::from_millis(chance.within(RUN_MS));
+        let apart = Duration::from_millis(chance.within(APART_MS));
+        let work = load.start(&[&one, &other], Who::Reporters);
+        let (first, second) = if kill % 2 == 0 {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        tokio::time::sleep(run).await;
+        first.kill().await;
+        tokio::time::sleep(apart).await;
+        second.kill().await;
+        load.finish(work).await;
+    }
+    let record = load.record();
+    tell(began, &record);
+
+    // What got no answer is still to be sent: a last run without a kill.
+    let running = installation.start().await;
+    load.send_again(&running).await;
+    running.terminate().await;
+    let books = Books::read(&installation).await;
+    let record = load.record();
+    check_events(&books, &record);
+    assert_eq!(books.events.len(), record.sent_events.len());
+    assert_eq!(
+        books.balance_nano,
+        books.credited_nano() - books.used_nano()
+    );
+    println!("{}", installation.prove().await);
+    installation.remove().await;
+}
+
+fn tell(began: Instant, record: &Record) {
+    println!(
+        "{KILLS} kills in {:?}: {} events and {} top-ups acknowledged of {} and {} sent",
+        began.elapsed(),
+        record.acknowledged_events.len(),
+        record.acknowledged_top_ups.len(),
+        record.sent_events.len(),
+        record.sent_top_ups.len(),
+    );
+}
+
 /// Every acknowledged event is there once, and nothing that was never sent.
 fn check_events(books: &Books, record: &Record) {
     assert!(
-        record.acknowledged_events.len() > 100,
+        record.acknowledged_events.len() > 10_000,
         "hardly anything happened"
     );
     let counted: HashSet<_> = books.events.iter().map(|event| event.id.clone()).collect();

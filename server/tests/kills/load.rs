@@ -13,7 +13,10 @@ use types::ids::TopUpId;
 use super::process::{Installation, Running, Seeded};
 use crate::support::{Browser, client};
 
-const REPORTERS: usize = 3;
+/// So many that a commit is never without the next one waiting.
+const REPORTERS: usize = 6;
+/// Events in one report.
+const A_REPORT: u32 = 100;
 const BUYERS: usize = 2;
 /// Every so many top-ups that got no answer, one is left to reconciliation and never sent again.
 const LEFT_ALONE: usize = 3;
@@ -41,6 +44,14 @@ struct Unanswered {
     batches: Vec<Value>,
     top_ups: Vec<String>,
     lost_top_ups: usize,
+}
+
+/// Who is at work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    Everyone,
+    /// Nobody adds credit.
+    Reporters,
 }
 
 /// Workers that end when the server does.
@@ -74,17 +85,19 @@ impl Load {
         self.record.lock().expect("no worker panicked").clone()
     }
 
-    /// Sends until the server is gone.
-    pub fn start(&mut self, running: &Running) -> Work {
+    /// Sends until the servers are gone; each worker keeps to one of them.
+    pub fn start(&mut self, running: &[&Running], who: Who) -> Work {
         let mut batches = std::mem::take(&mut self.unanswered.batches);
         let mut top_ups = std::mem::take(&mut self.unanswered.top_ups);
-        let reporters = (0..REPORTERS).map(|_| {
-            let (url, key) = (format!("{}/v1/events", running.url), self.api_key.clone());
+        let reporters = (0..REPORTERS).map(|worker| {
+            let url = &running[worker % running.len()].url;
+            let (url, key) = (format!("{url}/v1/events"), self.api_key.clone());
             tokio::spawn(report(url, key, batches.pop(), Arc::clone(&self.record)))
         });
         let reporters = reporters.collect();
-        let buyers = (0..BUYERS).map(|_| {
-            let browser = self.browser(running);
+        let buyers = if who == Who::Everyone { BUYERS } else { 0 };
+        let buyers = (0..buyers).map(|_| {
+            let browser = self.browser(running[0]);
             let (method, record) = (self.method.clone(), Arc::clone(&self.record));
             tokio::spawn(buy(browser, method, top_ups.pop(), record))
         });
@@ -108,6 +121,22 @@ impl Load {
             if !self.unanswered.lost_top_ups.is_multiple_of(LEFT_ALONE) {
                 self.unanswered.top_ups.push(left);
             }
+        }
+    }
+
+    /// Sends once more every report that got no answer, and gets one.
+    pub async fn send_again(&mut self, running: &Running) {
+        for batch in std::mem::take(&mut self.unanswered.batches) {
+            let sent = client()
+                .post(format!("{}/v1/events", running.url))
+                .header("x-api-key", &self.api_key)
+                .json(&batch)
+                .send()
+                .await
+                .expect("an answer");
+            assert_eq!(sent.status(), StatusCode::NO_CONTENT);
+            let mut record = self.record.lock().expect("no worker panicked");
+            record.acknowledged_events.extend(ids(&batch));
         }
     }
 
@@ -170,7 +199,7 @@ async fn report(
 }
 
 fn new_batch() -> Value {
-    (0..3)
+    (0..A_REPORT)
         .map(|tokens| {
             json!({
                 "specversion": "1.0",

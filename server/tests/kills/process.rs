@@ -14,11 +14,12 @@ const BINARY: &str = env!("CARGO_BIN_EXE_zerogpu-billing");
 /// A start takes a fraction of a second; a busy machine may need more.
 const START: Duration = Duration::from_secs(30);
 
-/// A directory, a database and a port.
+/// A directory, a database and two ports.
 pub struct Installation {
     pub directory: TestDirectory,
     database: TestDatabase,
     port: u16,
+    port_beside: u16,
 }
 
 /// The line that `seed` prints.
@@ -37,14 +38,16 @@ pub struct Running {
 
 impl Installation {
     pub async fn create() -> Self {
-        // Free a moment ago, and it stays the same across restarts as it does for an operator.
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-        let port = port.expect("a free port").port();
+        // Free a moment ago, and they stay the same across restarts as they do for an operator.
+        let sockets = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+        let [port, port_beside] =
+            sockets.map(|socket| socket.local_addr().expect("its address").port());
         let database = TestDatabase::create().await;
         Self {
             directory: TestDirectory::with_site(),
             database,
             port,
+            port_beside,
         }
     }
 
@@ -86,13 +89,22 @@ impl Installation {
 
     /// Starts the server and waits until it is ready.
     pub async fn start(&self) -> Running {
+        self.start_at(self.port).await
+    }
+
+    /// Starts a second server on the same database.
+    pub async fn start_beside(&self) -> Running {
+        self.start_at(self.port_beside).await
+    }
+
+    async fn start_at(&self, port: u16) -> Running {
         let log = File::options()
             .create(true)
             .append(true)
             .open(self.directory.path().join("log"))
             .expect("a log");
         let mut serve = self.command("serve");
-        serve.args(["--addr", &format!("127.0.0.1:{}", self.port)]);
+        serve.args(["--addr", &format!("127.0.0.1:{port}")]);
         serve.arg("--site").arg(self.directory.path().join("site"));
         let child = serve
             .stderr(log)
@@ -100,7 +112,7 @@ impl Installation {
             .spawn()
             .expect("it starts");
         let mut running = Running {
-            url: format!("http://127.0.0.1:{}", self.port),
+            url: format!("http://127.0.0.1:{port}"),
             child,
         };
         running.wait_until_ready(self).await;
