@@ -14,6 +14,9 @@ use types::payment::PaymentField;
 pub enum AppError {
     #[error("Your session has ended. Sign in again.")]
     SignedOut,
+    /// The page is of another organization than the session, which all tabs share.
+    #[error("You went on to another organization in another tab. Reload this page to follow.")]
+    OtherOrganization,
     #[error("{message}")]
     NotAllowed { message: String },
     /// What was named is not there; `field` names the input that the message belongs to.
@@ -55,7 +58,7 @@ impl AppError {
             Self::SignedOut => 401,
             Self::NotAllowed { .. } => 403,
             Self::NotFound { .. } => 404,
-            Self::Conflict { .. } => 409,
+            Self::Conflict { .. } | Self::OtherOrganization => 409,
             Self::Invalid { .. } => 400,
             Self::Throttled { .. } => 429,
             Self::Unknown { .. } => 503,
@@ -68,6 +71,7 @@ impl AppError {
     pub const fn is_refusal(&self) -> bool {
         match self {
             Self::SignedOut
+            | Self::OtherOrganization
             | Self::NotAllowed { .. }
             | Self::NotFound { .. }
             | Self::Invalid { .. }
@@ -86,6 +90,7 @@ impl AppError {
         match self {
             Self::Invalid { field, .. } | Self::NotFound { field, .. } => field.as_deref(),
             Self::SignedOut
+            | Self::OtherOrganization
             | Self::NotAllowed { .. }
             | Self::Conflict { .. }
             | Self::Throttled { .. }
@@ -152,7 +157,7 @@ impl<E: billing::Problem> From<E> for AppError {
                 field: problem.field(),
             },
             ProblemKind::Conflict => Self::Conflict { message },
-            ProblemKind::NotAllowed => Self::NotAllowed { message },
+            ProblemKind::NotAllowed | ProblemKind::Exhausted => Self::NotAllowed { message },
             ProblemKind::Throttled { .. } => Self::Throttled { message },
             // What a person is told is not what an operator must know: here is where it is dropped.
             ProblemKind::Unknown => {

@@ -11,6 +11,7 @@ use leptos::prelude::use_context;
 use types::tenancy::Viewer;
 
 use crate::error::AppError;
+use crate::server_fns::page_client::ORGANIZATION_HEADER;
 
 pub use crate::layout::payments_mode::PaymentsMode;
 pub use billing::Billing;
@@ -57,9 +58,21 @@ pub fn session() -> Result<SessionContext, AppError> {
     session.ok_or(AppError::SignedOut)
 }
 
-/// Who is asking: every server function about an organization starts here.
+/// Who is asking: every server function about an organization starts here. A page that shows another
+/// organization than the session's is told so, before anything is read or done.
 pub fn viewer() -> Result<Viewer, AppError> {
-    session().map(|session| session.viewer)
+    let viewer = session()?.viewer;
+    match shown_organization() {
+        Some(shown) if shown != viewer.organization.to_string() => Err(AppError::OtherOrganization),
+        Some(_) | None => Ok(viewer),
+    }
+}
+
+/// Whose page asks; nobody says so who asks for a whole page.
+fn shown_organization() -> Option<String> {
+    let parts = use_context::<http::request::Parts>()?;
+    let shown = parts.headers.get(ORGANIZATION_HEADER)?.to_str().ok()?;
+    Some(shown.to_owned())
 }
 
 /// For throttling; unknown addresses share one bucket.

@@ -30,7 +30,11 @@ create table books (
     -- The newest batch's booked_at: bookings never go back in time.
     booked_at bigint not null,
     -- The newest batch's chain_hash; of empty books 64 zeros.
-    chain_hash text not null check (length(chain_hash) = 64)
+    chain_hash text not null check (length(chain_hash) = 64),
+    -- What is set aside for requests that run, and for how many. A note beside the books: nothing
+    -- is moved for it, so nothing is posted.
+    held_nano bigint not null default 0 check (held_nano >= 0),
+    hold_count bigint not null default 0 check (hold_count >= 0)
 );
 
 create table batches (
@@ -52,6 +56,37 @@ create table batches (
 
 -- Serves the balance at the end of each day.
 create index batches_by_time on batches (organization_id, booked_at, sequence);
+-- Serves the history of credit that was given and that expired, among much usage.
+create index batches_of_credit on batches (organization_id, booked_at, id)
+where code in ('grant', 'grant_expiry');
+
+-- Where the value on an organization's prepaid and promotional accounts is from, and until when it
+-- counts: what is left of an account's lots is together the account's balance.
+create table lots (
+    id text primary key not null,
+    organization_id text not null references organizations (id),
+    -- The account that its value is part of.
+    account_kind text not null check (account_kind in ('prepaid', 'promotional')),
+    -- The organization's batch that opened it.
+    batch_sequence bigint not null,
+    -- The lower is used first.
+    priority bigint not null,
+    granted_nano bigint not null check (granted_nano > 0),
+    remaining_nano bigint not null check (remaining_nano between 0 and granted_nano),
+    opened_at bigint not null,
+    -- From then on nothing is paid from it. Null: it never expires.
+    expires_at bigint check (expires_at > opened_at),
+    -- Of its own, so that an index on open lots is not written with each amount that is used.
+    is_open bigint not null generated always as (case when remaining_nano > 0 then 1 else 0 end) stored,
+    foreign key (organization_id, batch_sequence) references batches (organization_id, sequence)
+);
+
+-- Serves what an organization can pay with. The burn order is made in memory: such lots are few.
+create index lots_open on lots (organization_id) where is_open = 1;
+-- Serves finding what has expired.
+create index lots_due on lots (expires_at) where is_open = 1 and expires_at is not null;
+-- Serves an organization's list of lots, and its history of those that expire.
+create index lots_by_organization on lots (organization_id, opened_at, id);
 
 create table transfers (
     id text primary key not null,
@@ -60,6 +95,8 @@ create table transfers (
     debit_account_id text not null references accounts (id),
     credit_account_id text not null references accounts (id),
     amount_nano bigint not null check (amount_nano > 0),
+    -- The lot that it draws on or fills, where one side is kept in lots.
+    lot_id text references lots (id),
     unique (batch_id, position),
     check (debit_account_id <> credit_account_id)
 );
@@ -93,6 +130,13 @@ create trigger postings_are_not_updated before update on postings
 begin select raise(abort, 'postings are append-only'); end;
 create trigger postings_are_not_deleted before delete on postings
 begin select raise(abort, 'postings are append-only'); end;
+-- What is left of a lot changes, nothing else of it.
+create trigger lots_are_not_updated before update of
+    id, organization_id, account_kind, batch_sequence, priority, granted_nano,
+    opened_at, expires_at on lots
+begin select raise(abort, 'lots are append-only'); end;
+create trigger lots_are_not_deleted before delete on lots
+begin select raise(abort, 'lots are append-only'); end;
 
 -- `insert or replace` deletes without asking the triggers above.
 create trigger batches_are_not_replaced before insert on batches
@@ -105,3 +149,6 @@ begin select raise(abort, 'transfers are append-only'); end;
 create trigger postings_are_not_replaced before insert on postings
 when exists (select 1 from postings where account_id = new.account_id and sequence = new.sequence)
 begin select raise(abort, 'postings are append-only'); end;
+create trigger lots_are_not_replaced before insert on lots
+when exists (select 1 from lots where id = new.id)
+begin select raise(abort, 'lots are append-only'); end;

@@ -81,6 +81,41 @@ create table usage_events (
 -- One id counts once. The key comes first: ids that rise with time are then added at the end.
 create unique index usage_events_by_key on usage_events (event_key, source_no);
 
+-- The three tables below are sums of `usage_events`, made after the fact: what an organization's
+-- watermark has passed is in the sums, and what lies above it is added when they are read. Delete
+-- all three and they are made again.
+create table usage_watermarks (
+    organization_id text primary key not null references organizations (id),
+    -- The last usage batch of the organization that is in the sums: all before it are, too.
+    batch_no bigint not null check (batch_no >= 0)
+) without rowid;
+
+-- Usage by the hour in which requests ran (UTC, microseconds since 1970): analytics.
+create table usage_hours (
+    organization_id text not null,
+    hour bigint not null check (hour % 3600000000 = 0),
+    project_id text not null,
+    api_key_id text not null,
+    model text not null,
+    requests bigint not null check (requests > 0),
+    -- Those that ended with an HTTP status of 400 or above.
+    errors bigint not null check (errors between 0 and requests),
+    input_tokens bigint not null,
+    cached_input_tokens bigint not null,
+    output_tokens bigint not null,
+    cost_pico bigint not null,
+    -- Of the requests that said how long they took.
+    latency_count bigint not null check (latency_count between 0 and requests),
+    latency_sum_ms bigint not null,
+    -- How many of them were how slow: `bucket:count`, space between, as in '47:12 48:3'. Below
+    -- 32 ms a bucket is a millisecond; above, each doubling has 16 buckets of the same width. Texts
+    -- that are joined by a space add up.
+    latencies text not null,
+    primary key (organization_id, hour, project_id, api_key_id, model),
+    foreign key (organization_id, project_id) references projects (organization_id, id),
+    foreign key (organization_id, api_key_id) references api_keys (organization_id, id)
+) without rowid;
+
 -- Usage by the day it was booked (UTC): billing history's rows.
 create table usage_days (
     organization_id text not null,

@@ -20,7 +20,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{
-    DatabaseConfig, GatewayChoice, GatewayConfig, ListenConfig, PublicUrl, SiteConfig, reachable,
+    DatabaseConfig, GateConfig, GatewayChoice, GatewayConfig, ListenConfig, PublicUrl, SiteConfig,
+    reachable,
 };
 use crate::parts::{
     Parts, SANDBOX_PATH, SandboxAddresses, WebOptions, gateway_origins, open_billing, open_sandbox,
@@ -33,6 +34,9 @@ use crate::{listener, rates, router, worker};
 /// off; what the workers have under way by then goes on after the next start.
 const LONGEST_GOODBYE: Duration = Duration::from_secs(35);
 
+/// What is still written to the sandbox's store when its door has closed takes far less.
+const LONGEST_CLOSE: Duration = Duration::from_secs(5);
+
 /// Everything that `serve` can be told.
 #[derive(Debug, Clone, Args)]
 pub struct ServeConfig {
@@ -44,6 +48,8 @@ pub struct ServeConfig {
     pub site: SiteConfig,
     #[command(flatten)]
     pub gateway: GatewayConfig,
+    #[command(flatten)]
+    pub gate: GateConfig,
 }
 
 /// A server that answers.
@@ -85,15 +91,11 @@ impl Server {
         crate::install_crypto();
         let choice = config.gateway.choose()?;
         let site = Site::load(config.site.site.as_deref(), config.site.caching())?;
-        config.database.prepare_directory().with_context(|| {
-            format!(
-                "the data directory {} cannot be made",
-                config.database.data.display()
-            )
+        config.database.prepare_directory()?;
+        let asked = config.listen.address.addr;
+        let listener = TcpListener::bind(asked).await.with_context(|| {
+            format!("cannot listen on {asked}; choose another address or port with --addr")
         })?;
-        let listener = TcpListener::bind(config.listen.address.addr)
-            .await
-            .with_context(|| format!("cannot listen on {}", config.listen.address.addr))?;
         let addr = listener.local_addr()?;
         let public_url = config.listen.address.public_url(addr)?;
         warn_of_doubts(config, &choice, addr, &public_url);
@@ -114,7 +116,8 @@ impl Server {
             payments: payments_mode(&choice),
         };
         let (sandbox, sandbox_listener) = sandbox.unzip();
-        let parts = Parts::new(billing.clone(), sandbox.clone(), site, web, addr);
+        let parts = Parts::new(billing.clone(), sandbox.clone(), site, web, addr)
+            .refusing_with(config.gate.quota_status.code());
         let sandbox_door = sandbox_listener
             .zip(sandbox.clone())
             .map(|(listener, sandbox)| {
@@ -147,6 +150,13 @@ impl Server {
         self.workers.end("a worker", deadline).await;
         if let Some(door) = self.sandbox_door {
             door.end("the sandbox", deadline).await;
+        }
+        if let Some(sandbox) = self.sandbox {
+            // What did not end in time may still hold a connection.
+            let closed = tokio::time::timeout(LONGEST_CLOSE, sandbox.close()).await;
+            if closed.is_err() {
+                tracing::warn!("the sandbox's store was not closed in time");
+            }
         }
         self.billing.close().await;
         tracing::info!("stopped");

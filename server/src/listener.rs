@@ -168,3 +168,52 @@ async fn silence(mut answering: watch::Receiver<usize>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+
+    /// A connection to a server of its own, whose routes answer nothing but 404.
+    async fn connect() -> (TcpStream, CancellationToken) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        tokio::spawn(serve(listener, Router::new(), stop.clone()));
+        (TcpStream::connect(addr).await.unwrap(), stop)
+    }
+
+    /// How long the server lets a connection be before it closes it. The clock goes on by itself.
+    async fn time_until_closed(stream: &mut TcpStream) -> Duration {
+        let began = Instant::now();
+        let mut rest = Vec::new();
+        let closed = timeout(2 * LONGEST_SILENCE, stream.read_to_end(&mut rest));
+        closed.await.expect("it is closed").unwrap();
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_never_becomes_whole_is_not_waited_for() {
+        let (mut stream, _stop) = connect().await;
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n")
+            .await
+            .unwrap();
+        assert!(time_until_closed(&mut stream).await >= LONGEST_SILENCE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_asks_nothing_more_is_closed() {
+        let (mut stream, _stop) = connect().await;
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 404");
+        assert!(time_until_closed(&mut stream).await >= LONGEST_SILENCE);
+    }
+}

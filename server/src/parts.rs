@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use app::ssr::PaymentsMode;
 use axum::extract::FromRef;
 use billing::{Billing, BillingSettings, GatewaySettings, SystemClock};
-use http::HeaderName;
+use http::{HeaderName, StatusCode};
 use leptos::config::LeptosOptions;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sandbox::{Sandbox, SandboxConfig};
@@ -39,6 +39,8 @@ pub(crate) struct Parts {
     pub web: Arc<WebOptions>,
     pub metrics: PrometheusHandle,
     pub leptos: LeptosOptions,
+    /// What a request without credit is refused with.
+    pub quota_status: StatusCode,
 }
 
 /// How pages are served.
@@ -82,6 +84,15 @@ impl Parts {
             web: Arc::new(web),
             metrics,
             leptos,
+            quota_status: StatusCode::TOO_MANY_REQUESTS,
+        }
+    }
+
+    /// The same, refusing requests without credit with this status.
+    pub(crate) fn refusing_with(self, quota_status: StatusCode) -> Self {
+        Self {
+            quota_status,
+            ..self
         }
     }
 }
@@ -91,12 +102,7 @@ pub(crate) async fn open_billing(
     database: &DatabaseConfig,
     gateway: GatewaySettings,
 ) -> anyhow::Result<Billing> {
-    database.prepare_directory().with_context(|| {
-        format!(
-            "the data directory {} cannot be made",
-            database.data.display()
-        )
-    })?;
+    database.prepare_directory()?;
     let settings = BillingSettings {
         database_url: database.url().expose_secret().to_owned(),
         gateway,
@@ -104,13 +110,20 @@ pub(crate) async fn open_billing(
     };
     Billing::open(settings, Arc::new(SystemClock))
         .await
-        .with_context(|| format!("{} cannot be opened", database.label()))
+        .with_context(|| database.cannot_be_opened())
 }
 
 /// The domain for a command that only reads: what is not there is not made.
 pub(crate) async fn open_existing(database: &DatabaseConfig) -> anyhow::Result<Billing> {
     database.expect_books()?;
-    open_offline(database).await
+    let billing = open_offline(database).await?;
+    ensure!(
+        billing.is_ready().await,
+        "there are no books of this version in {} yet: run `zerogpu-billing migrate`, or start \
+         `zerogpu-billing serve`",
+        database.label()
+    );
+    Ok(billing)
 }
 
 /// The domain for a command that moves no money: its gateway is an address that refuses.
@@ -150,7 +163,7 @@ pub(crate) async fn open_sandbox(
     .await
     .with_context(|| {
         format!(
-            "the sandbox at {} cannot be opened",
+            "{} is not usable; name another directory with --data",
             addresses.store.display()
         )
     })?;

@@ -20,10 +20,15 @@ pub(crate) const REQUESTS: &str = "billing_http_requests_total";
 pub(crate) const REQUEST_SECONDS: &str = "billing_http_request_seconds";
 /// Usage events taken, by `result`: `counted` or `already_counted`.
 pub(crate) const EVENTS: &str = "billing_usage_events_total";
+/// Holds that were asked for or settled, by `result`: `granted`, `limited`, `refused`, `failed`,
+/// `captured` or `released`.
+pub(crate) const HOLDS: &str = "billing_holds_total";
 /// The gateway's notices, by `result`.
 pub(crate) const GATEWAY_EVENTS: &str = "billing_gateway_events_total";
 /// Pending payments that reconciliation brought to an end.
 pub(crate) const RECONCILED: &str = "billing_payments_reconciled_total";
+/// Lots of credit that were taken out of the books because they were not used in time.
+pub(crate) const LOTS_EXPIRED: &str = "billing_credit_lots_expired_total";
 /// Top-ups that came to an end, by `outcome`: counted in the domain, where they are settled.
 const TOP_UPS: &str = "billing_top_ups_total";
 
@@ -83,8 +88,10 @@ fn describe() {
     metrics::describe_counter!(REQUESTS, "Requests answered");
     metrics::describe_histogram!(REQUEST_SECONDS, metrics::Unit::Seconds, "Time to answer");
     metrics::describe_counter!(EVENTS, "Usage events taken");
+    metrics::describe_counter!(HOLDS, "Holds asked for or settled");
     metrics::describe_counter!(GATEWAY_EVENTS, "Notices from the payment gateway");
     metrics::describe_counter!(RECONCILED, "Pending payments that were brought to an end");
+    metrics::describe_counter!(LOTS_EXPIRED, "Lots of credit that were not used in time");
     metrics::describe_counter!(TOP_UPS, "Top-ups that came to an end");
 }
 

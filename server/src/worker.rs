@@ -1,5 +1,5 @@
-//! What happens without being asked: pending payments are settled, the house is kept, the sandbox's
-//! notices go out, metrics are folded.
+//! What happens without being asked: pending payments are settled, credit and holds expire, the
+//! house is kept, the sandbox's notices go out, metrics are folded.
 //!
 //! Owns when; does not own what (`billing`, `sandbox`). Each loop ends at a point where nothing is
 //! half done.
@@ -19,11 +19,17 @@ const RECONCILIATION: Duration = Duration::from_secs(5);
 /// Nobody waits for it; a card that was entered again stays at the gateway for so long.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
+/// Nobody can use it in the meantime; it is for the books and the history.
+const CREDIT_EXPIRY: Duration = Duration::from_secs(60);
+
+/// What has expired counts no more, written down or not; this keeps it from piling up.
+const HOLD_EXPIRY: Duration = Duration::from_secs(5);
+
 /// Runs until `stop`, then finishes what is under way.
 pub(crate) async fn run(parts: Parts, stop: CancellationToken) {
     let own = join3(
-        reconcile(&parts, &stop),
-        keep_house(&parts, &stop),
+        join(reconcile(&parts, &stop), expire_holds(&parts, &stop)),
+        join(keep_house(&parts, &stop), expire_credit(&parts, &stop)),
         fold_metrics(&parts, &stop),
     );
     let delivery = async {
@@ -72,6 +78,29 @@ async fn keep_house(parts: &Parts, stop: &CancellationToken) {
             }
             // The next round does what this one could not.
             Err(error) => tracing::error!(error = %chain(&error), "housekeeping failed"),
+        }
+    }
+}
+
+async fn expire_holds(parts: &Parts, stop: &CancellationToken) {
+    let mut ticks = every(HOLD_EXPIRY);
+    while next(&mut ticks, stop).await {
+        // The next round finds them still due.
+        if let Err(error) = parts.billing.holds().expire_due().await {
+            tracing::error!(error = %chain(&error), "holds cannot be expired");
+        }
+    }
+}
+
+async fn expire_credit(parts: &Parts, stop: &CancellationToken) {
+    let mut ticks = every(CREDIT_EXPIRY);
+    while next(&mut ticks, stop).await {
+        match parts.billing.credits().expire_due().await {
+            Ok(done) => {
+                metrics::counter!(telemetry::LOTS_EXPIRED).increment(done.lots as u64);
+            }
+            // The next round finds them still due.
+            Err(error) => tracing::error!(error = %chain(&error), "credit cannot be expired"),
         }
     }
 }

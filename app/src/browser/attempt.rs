@@ -7,14 +7,16 @@ use types::ids::{OrganizationId, TopUpId};
 use types::money::Cents;
 use web_sys::Storage;
 
-const KEY: &str = "top-up";
+/// Each organization has its own: the tab may go to another and come back.
+fn key(organization: OrganizationId) -> String {
+    format!("top-up {organization}")
+}
 
 /// One attempt to add credit: from the first click until succeeded, failed or canceled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     pub id: TopUpId,
     pub amount: Cents,
-    /// A tab may be signed in to another organization next.
     pub organization: OrganizationId,
     pub stage: Stage,
 }
@@ -35,23 +37,43 @@ impl Attempt {
         // With storage switched off the attempt still lives in memory; only a reload loses it,
         // and the server's history shows it then.
         if let (Some(storage), Ok(text)) = (storage(), serde_json::to_string(&self)) {
-            let _ = storage.set_item(KEY, &text);
+            let _ = storage.set_item(&key(self.organization), &text);
         }
         self
     }
 
     /// The attempt that this tab has not yet got an answer for.
     pub fn find(organization: OrganizationId) -> Option<Self> {
-        let text = storage()?.get_item(KEY).ok().flatten()?;
-        let attempt: Self = serde_json::from_str(&text).ok()?;
-        (attempt.organization == organization).then_some(attempt)
+        let text = storage()?.get_item(&key(organization)).ok().flatten()?;
+        serde_json::from_str(&text).ok()
     }
 
     /// The answer is known: the next submit is a new attempt.
-    pub fn forget() {
+    pub fn forget(self) {
         if let Some(storage) = storage() {
-            let _ = storage.remove_item(KEY);
+            let _ = storage.remove_item(&key(self.organization));
         }
+        self.put_away(false);
+    }
+
+    /// Remembers that the person has closed what was shown of the attempt, or has opened it again.
+    pub fn put_away(self, is_away: bool) {
+        if let Some(storage) = storage() {
+            let _ = match is_away {
+                true => storage.set_item(&self.away_key(), "closed"),
+                false => storage.remove_item(&self.away_key()),
+            };
+        }
+    }
+
+    pub fn is_put_away(self) -> bool {
+        storage()
+            .and_then(|storage| storage.get_item(&self.away_key()).ok().flatten())
+            .is_some()
+    }
+
+    fn away_key(self) -> String {
+        format!("top-up {} put away", self.id)
     }
 }
 

@@ -164,12 +164,3 @@ pub fn caret(input: &HtmlInputElement) -> usize {
     at.and_then(|at| usize::try_from(at).ok())
         .unwrap_or_else(|| input.value().len())
 }
-
-/// Whether the person asked for less motion.
-pub fn prefers_reduced_motion() -> bool {
-    let query = window()
-        .match_media("(prefers-reduced-motion: reduce)")
-        .ok()
-        .flatten();
-    query.is_some_and(|query| query.matches())
-}

@@ -24,6 +24,9 @@ pub fn PaymentInput(
     value: RwSignal<String>,
     problems: Problems,
     on_input: fn(&HtmlInputElement, RwSignal<String>),
+    /// Runs when the person has changed the input and goes on.
+    #[prop(optional)]
+    on_leave: Option<Callback<()>>,
     #[prop(optional)] hint: Option<String>,
     /// Stands in the box before what is typed, such as `$`.
     #[prop(optional)]
@@ -58,6 +61,11 @@ pub fn PaymentInput(
                     on:input=move |event| {
                         on_input(&event_target::<HtmlInputElement>(&event), value);
                         problems.clear_at(field);
+                    }
+                    on:change=move |_| {
+                        if let Some(on_leave) = on_leave {
+                            on_leave.run(());
+                        }
                     }
                 />
                 {after}

@@ -2,9 +2,13 @@ use leptos::prelude::*;
 use types::history::{HistoryKind, HistoryRow, HistoryStatus};
 
 use super::count::count;
+use super::day::day_label;
 use super::money::{Money, MoneyStyle};
 use super::timestamp::Timestamp;
 use crate::server_fns::top_up::status_page;
+
+/// A space at which no line ends.
+const NO_BREAK: &str = "\u{a0}";
 
 /// Billing history as a table; on a phone each row folds into two lines by style alone.
 ///
@@ -27,10 +31,10 @@ pub fn HistoryTable(
                 </tr>
             </thead>
             <tbody role="rowgroup">
-                // A row that settles keeps its id and must still be drawn anew.
+                // A row that settles, or a day that goes on, keeps its id and must still be drawn anew.
                 <For
                     each=move || rows.get()
-                    key=|row| (row.id.clone(), row.status_label(), row.amount)
+                    key=|row| (row.id.clone(), row.status_label(), row.amount, detail(row))
                     children=|row| view! { <Row row/> }
                 />
             </tbody>
@@ -104,6 +108,9 @@ fn Detail(row: HistoryRow) -> impl IntoView {
 /// In words: why it failed, with which card it was paid, how much was used.
 fn detail(row: &HistoryRow) -> Option<String> {
     match (&row.status, &row.kind) {
+        (HistoryStatus::Failed { reason }, HistoryKind::Credit { card: Some(card) }) => {
+            Some(format!("{}. {}", card.label(), reason.message()))
+        }
         (HistoryStatus::Failed { reason }, _) => Some(reason.message().to_owned()),
         (HistoryStatus::Canceled, _) => Some("Nothing was charged.".to_owned()),
         (HistoryStatus::RequiresAction, _) => {
@@ -118,7 +125,10 @@ fn detail(row: &HistoryRow) -> Option<String> {
         (
             HistoryStatus::Posted,
             HistoryKind::Usage {
-                requests, tokens, ..
+                day,
+                requests,
+                tokens,
+                ..
             },
         ) => {
             let noun = if *requests == 1 {
@@ -126,10 +136,12 @@ fn detail(row: &HistoryRow) -> Option<String> {
             } else {
                 "requests"
             };
+            // The row's time is that of the day's first request; it is of the whole day.
+            let day = format!("on {} (UTC)", day_label(*day)).replace(' ', NO_BREAK);
             Some(format!(
-                "{} {noun}, {} tokens",
+                "{} {noun}, {} tokens {day}",
                 count(*requests),
-                count(*tokens)
+                count(*tokens),
             ))
         }
         (

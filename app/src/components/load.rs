@@ -79,8 +79,9 @@ pub fn Failure(error: AppError, #[prop(into)] retry: Callback<()>) -> impl IntoV
     .into_any()
 }
 
-fn is_outdated(error: &AppError) -> bool {
-    *error == AppError::Outdated
+/// Whether only a new page helps.
+const fn is_outdated(error: &AppError) -> bool {
+    matches!(error, AppError::Outdated | AppError::OtherOrganization)
 }
 
 const fn title(error: &AppError) -> &'static str {
@@ -88,7 +89,7 @@ const fn title(error: &AppError) -> &'static str {
         AppError::NotAllowed { .. } => "You may not see this",
         AppError::NotFound { .. } => "Nothing is here",
         AppError::Throttled { .. } => "Too many requests",
-        AppError::Outdated => "This page is out of date",
+        AppError::Outdated | AppError::OtherOrganization => "This page is out of date",
         AppError::SignedOut
         | AppError::Conflict { .. }
         | AppError::Invalid { .. }

@@ -4,6 +4,7 @@ pub mod balance_line;
 pub mod brand_mark;
 pub mod card_form;
 pub mod count;
+pub mod day;
 pub mod dialog;
 pub mod field;
 pub mod history_table;

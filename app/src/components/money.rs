@@ -10,6 +10,8 @@ pub enum MoneyStyle {
     Signed,
     /// `$24.99` of 24.9999568: a balance never shows more than there is.
     RoundedDown,
+    /// `$0.01`: what a card is charged, in cents however little it is.
+    Cents,
 }
 
 /// An amount: short to the eye, exact on hover and in `value`, for scripts.
@@ -24,6 +26,7 @@ pub fn Money(
         MoneyStyle::Plain => amount.to_string(),
         MoneyStyle::Signed => amount.signed(),
         MoneyStyle::RoundedDown => amount.rounded_down(),
+        MoneyStyle::Cents => amount.exact_label(),
     };
     let (minus, digits) = match short.strip_prefix('-') {
         Some(digits) => (true, digits.to_owned()),

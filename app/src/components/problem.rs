@@ -47,7 +47,7 @@ impl From<&AppError> for Problem {
     fn from(error: &AppError) -> Self {
         let way_on = match error {
             AppError::SignedOut => WayOn::SignIn,
-            AppError::Outdated => WayOn::Reload,
+            AppError::Outdated | AppError::OtherOrganization => WayOn::Reload,
             AppError::NotAllowed { .. }
             | AppError::NotFound { .. }
             | AppError::Conflict { .. }
@@ -89,6 +89,14 @@ impl Problems {
             browser::focus_after_render(first.field.map_or(GENERAL_ID, input_id));
         }
         self.0.try_set(problems);
+    }
+
+    /// Says this one at its input, wherever the focus is by now.
+    pub fn say(self, problem: Problem) {
+        self.0.update(|all| {
+            all.retain(|other| other.field != problem.field);
+            all.push(problem);
+        });
     }
 
     pub fn clear(self) {

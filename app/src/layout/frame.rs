@@ -53,6 +53,8 @@ fn Waiting() -> impl IntoView {
 
 #[component]
 fn Framed(viewer: Viewer) -> impl IntoView {
+    #[cfg(not(feature = "ssr"))]
+    crate::server_fns::page_client::show(viewer.organization);
     view! {
         <div class="frame">
             <TopBar organization=viewer.organization_name.clone()/>

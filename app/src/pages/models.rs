@@ -63,19 +63,20 @@ fn Prices(models: Vec<ModelView>) -> impl IntoView {
                 />
                 <p class="faint" role="status">{summary}</p>
             </div>
-            <table class="table models-table">
+            // Its roles are spelled out: folded by style on a phone, some browsers take it for none.
+            <table class="table models-table" role="table">
                 <caption class="visually-hidden">"Models and their prices"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"Model"</th>
-                        <th scope="col">"Task"</th>
-                        <th scope="col" class="numeric">"Parameters"</th>
-                        <th scope="col" class="numeric">"Max tokens"</th>
-                        <th scope="col" class="numeric">"Input / 1M"</th>
-                        <th scope="col" class="numeric">"Output / 1M"</th>
+                <thead role="rowgroup">
+                    <tr role="row">
+                        <th scope="col" role="columnheader">"Model"</th>
+                        <th scope="col" role="columnheader">"Task"</th>
+                        <th scope="col" role="columnheader" class="numeric">"Parameters"</th>
+                        <th scope="col" role="columnheader" class="numeric">"Max tokens"</th>
+                        <th scope="col" role="columnheader" class="numeric">"Input / 1M"</th>
+                        <th scope="col" role="columnheader" class="numeric">"Output / 1M"</th>
                     </tr>
                 </thead>
-                <tbody>
+                <tbody role="rowgroup">
                     <For each=move || found.get() key=|model| model.model.clone() let:model>
                         <ModelRow model/>
                     </For>
@@ -92,13 +93,13 @@ fn Prices(models: Vec<ModelView>) -> impl IntoView {
 #[component]
 fn ModelRow(model: ModelView) -> impl IntoView {
     view! {
-        <tr>
-            <th scope="row" class="mono">{model.model}</th>
-            <td class="model-task">{model.task}</td>
-            <td class="numeric model-parameters">{model.parameters}</td>
-            <td class="numeric model-limit">{count(model.max_tokens)}</td>
-            <td class="numeric" data-label="Input"><Price rate=model.rates.input/></td>
-            <td class="numeric" data-label="Output"><Price rate=model.rates.output/></td>
+        <tr role="row">
+            <th scope="row" role="rowheader" class="mono">{model.model}</th>
+            <td role="cell" class="model-task">{model.task}</td>
+            <td role="cell" class="numeric model-parameters">{model.parameters}</td>
+            <td role="cell" class="numeric model-limit">{count(model.max_tokens)}</td>
+            <td role="cell" class="numeric" data-label="Input"><Price rate=model.rates.input/></td>
+            <td role="cell" class="numeric" data-label="Output"><Price rate=model.rates.output/></td>
         </tr>
     }
     .into_any()

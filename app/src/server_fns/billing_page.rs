@@ -11,6 +11,7 @@ use types::tenancy::Role;
 use types::top_up::TopUpLimits;
 
 use crate::error::AppError;
+use crate::server_fns::page_client::PageClient;
 #[cfg(feature = "ssr")]
 use crate::ssr;
 
@@ -38,7 +39,7 @@ pub struct BillingPage {
     pub tokenizer: TokenizerView,
 }
 
-#[server(name = GetBillingPage, prefix = "/api", endpoint = "billing_page")]
+#[server(name = GetBillingPage, prefix = "/api", endpoint = "billing_page", client = PageClient)]
 pub async fn billing_page() -> Result<BillingPage, AppError> {
     ssr::respond(load().await)
 }

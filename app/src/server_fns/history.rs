@@ -2,6 +2,7 @@ use leptos::prelude::*;
 use types::history::HistoryPage;
 
 use crate::error::AppError;
+use crate::server_fns::page_client::PageClient;
 #[cfg(feature = "ssr")]
 use crate::ssr;
 
@@ -12,7 +13,7 @@ const ROWS: u32 = 25;
 pub const MOST_PAGES: u32 = 20;
 
 /// Pages of the history, newest first; `after` is the cursor of the page before them.
-#[server(name = GetHistoryPage, prefix = "/api", endpoint = "history_page")]
+#[server(name = GetHistoryPage, prefix = "/api", endpoint = "history_page", client = PageClient)]
 pub async fn history_page(
     #[server(default)] after: Option<String>,
     /// How many at once; one where nothing is said.

@@ -3,6 +3,7 @@ use types::ids::PaymentMethodId;
 use types::payment::PaymentMethodView;
 
 use crate::error::AppError;
+use crate::server_fns::page_client::PageClient;
 #[cfg(feature = "ssr")]
 use crate::ssr;
 
@@ -10,19 +11,19 @@ use crate::ssr;
 pub const PAYMENT_METHOD_FORM: &str = "payment_method";
 
 /// Saves the card that the gateway gave `token` for.
-#[server(name = AddPaymentMethod, prefix = "/api", endpoint = "add_payment_method")]
+#[server(name = AddPaymentMethod, prefix = "/api", endpoint = "add_payment_method", client = PageClient)]
 pub async fn add_payment_method(token: String) -> Result<PaymentMethodView, AppError> {
     ssr::respond(add(&token).await)
 }
 
 /// Pays with this card from now on unless another is chosen.
-#[server(name = SetDefaultPaymentMethod, prefix = "/api", endpoint = "set_default_payment_method")]
+#[server(name = SetDefaultPaymentMethod, prefix = "/api", endpoint = "set_default_payment_method", client = PageClient)]
 pub async fn set_default_payment_method(id: PaymentMethodId) -> Result<(), AppError> {
     to_billing(set_default(id).await)
 }
 
 /// Forgets a card, here and at the gateway.
-#[server(name = RemovePaymentMethod, prefix = "/api", endpoint = "remove_payment_method")]
+#[server(name = RemovePaymentMethod, prefix = "/api", endpoint = "remove_payment_method", client = PageClient)]
 pub async fn remove_payment_method(id: PaymentMethodId) -> Result<(), AppError> {
     to_billing(remove(id).await)
 }

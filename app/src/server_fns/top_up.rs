@@ -5,6 +5,7 @@ use types::top_up::TopUpView;
 use types::{money::Cents, payment::PaymentField, top_up::PayWith};
 
 use crate::error::AppError;
+use crate::server_fns::page_client::PageClient;
 #[cfg(feature = "ssr")]
 use crate::ssr;
 
@@ -23,23 +24,30 @@ pub fn status_page(id: TopUpId) -> String {
     format!("/billing?top_up={id}")
 }
 
+/// What a form with buttons and a field beside them asks for. Without script a button stays chosen
+/// while somebody types into the field: what they typed is what they mean.
+#[must_use]
+pub fn chosen_amount(button: String, typed: String) -> String {
+    if typed.trim().is_empty() {
+        button
+    } else {
+        typed
+    }
+}
+
 /// Adds credit: `amount` as typed, and either a saved `method` or the gateway's `token` for a new
 /// card. The same `id` again is the same top-up and is charged once.
-#[server(name = StartTopUp, prefix = "/api", endpoint = "start_top_up")]
+#[server(name = StartTopUp, prefix = "/api", endpoint = "start_top_up", client = PageClient)]
 pub async fn start_top_up(
     id: String,
     amount: String,
     #[server(default)] method: String,
     #[server(default)] token: String,
-    /// From the form without script: used where `amount` is left empty.
+    /// From the form without script: what is typed beside its buttons.
     #[server(default)]
     other_amount: String,
 ) -> Result<TopUpView, AppError> {
-    let amount = if amount.trim().is_empty() {
-        other_amount
-    } else {
-        amount
-    };
+    let amount = chosen_amount(amount, other_amount);
     // Whatever comes of it, the form keeps its id: sent again, it is the same payment.
     let (back, unsure) = match id.parse() {
         Ok(id) => (form_page(id), status_page(id)),
@@ -93,7 +101,7 @@ async fn start(id: &str, amount: &str, method: &str, token: String) -> Result<To
 }
 
 /// How a top-up stands, as far as the gateway knows by now; `None` when it was never started.
-#[server(name = GetTopUpStatus, prefix = "/api", endpoint = "top_up_status")]
+#[server(name = GetTopUpStatus, prefix = "/api", endpoint = "top_up_status", client = PageClient)]
 pub async fn top_up_status(id: TopUpId) -> Result<Option<TopUpView>, AppError> {
     ssr::respond(find(id).await)
 }
@@ -105,7 +113,7 @@ async fn find(id: TopUpId) -> Result<Option<TopUpView>, AppError> {
 }
 
 /// Gives a top-up up that waits for its person at the bank, and says how it stands then.
-#[server(name = CancelTopUp, prefix = "/api", endpoint = "cancel_top_up")]
+#[server(name = CancelTopUp, prefix = "/api", endpoint = "cancel_top_up", client = PageClient)]
 pub async fn cancel_top_up(id: TopUpId) -> Result<Option<TopUpView>, AppError> {
     let page = status_page(id);
     let form = ssr::Form {
@@ -121,4 +129,26 @@ pub async fn cancel_top_up(id: TopUpId) -> Result<Option<TopUpView>, AppError> {
 async fn cancel(id: TopUpId) -> Result<Option<TopUpView>, AppError> {
     let viewer = ssr::viewer()?;
     Ok(ssr::billing()?.top_ups().cancel(&viewer, id).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_is_charged_whichever_button_is_chosen() {
+        let cases = [
+            ("25.00", "7", "7"),
+            ("", "7", "7"),
+            ("25.00", "", "25.00"),
+            ("25.00", "  ", "25.00"),
+            // It is refused for what it is, and not paid for what it is not.
+            ("25.00", "seven", "seven"),
+            ("", "", ""),
+        ];
+        for (button, typed, expected) in cases {
+            let amount = chosen_amount(button.to_owned(), typed.to_owned());
+            assert_eq!(amount, expected, "{button:?} and {typed:?}");
+        }
+    }
 }

@@ -5,7 +5,9 @@
 //! BILLING_BENCH_DATABASE_URL=postgres://… for PostgreSQL beside SQLite
 //! ```
 //! Every figure is a ratio of two rates, measured one after the other, round by round; the worst
-//! of the rounds is what counts.
+//! of the rounds is what counts. What is read at the end is read with all the events of the rounds
+//! in the database.
+#![expect(clippy::print_stdout, reason = "what was measured is told")]
 
 mod ledger_support;
 
@@ -32,6 +34,9 @@ async fn main() {
             worst = Round::worst(worst, measured);
         }
         for line in &worst {
+            println!("{line}");
+        }
+        for line in bench.readings(options.events).await {
             println!("{line}");
         }
         bench.close().await;

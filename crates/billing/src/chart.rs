@@ -6,7 +6,7 @@ use types::ids::OrganizationId;
 use types::money::Money;
 use types::time::Timestamp;
 
-use crate::{Core, OpenError, StoreError};
+use crate::{Core, OpenError, StoreError, holds};
 
 /// What an organization has bought and not used.
 pub(crate) const fn prepaid(organization: OrganizationId) -> AccountId {
@@ -23,15 +23,14 @@ pub(crate) const fn owed(organization: OrganizationId) -> AccountId {
     AccountId::of(organization, "owed")
 }
 
-/// What is set aside for requests that run.
-pub(crate) const fn held(organization: OrganizationId) -> AccountId {
-    AccountId::of(organization, "held")
-}
-
 /// Money on its way from the gateway to the bank.
 pub(crate) const GATEWAY_CLEARING: AccountId = AccountId::platform("gateway_clearing");
 /// What requests earned.
 pub(crate) const USAGE_REVENUE: AccountId = AccountId::platform("usage_revenue");
+/// What was given away.
+pub(crate) const PROMOTION_EXPENSE: AccountId = AccountId::platform("promotion_expense");
+/// What was not used in time.
+pub(crate) const EXPIRED_CREDIT: AccountId = AccountId::platform("expired_credit");
 /// What the gateway kept.
 pub(crate) const GATEWAY_FEES: AccountId = AccountId::platform("gateway_fees");
 
@@ -39,8 +38,8 @@ const PLATFORM: [(AccountId, Normal); 7] = [
     (GATEWAY_CLEARING, Normal::Debit),
     (USAGE_REVENUE, Normal::Credit),
     (GATEWAY_FEES, Normal::Debit),
-    (AccountId::platform("promotion_expense"), Normal::Debit),
-    (AccountId::platform("expired_credit"), Normal::Credit),
+    (PROMOTION_EXPENSE, Normal::Debit),
+    (EXPIRED_CREDIT, Normal::Credit),
     (AccountId::platform("disputes"), Normal::Debit),
     (AccountId::platform("tax_payable"), Normal::Credit),
 ];
@@ -71,27 +70,32 @@ pub(crate) async fn open_organization_in(
     let accounts = [
         (prepaid(organization), Normal::Credit, Some(Money::ZERO)),
         (promotional(organization), Normal::Credit, Some(Money::ZERO)),
-        (held(organization), Normal::Credit, Some(Money::ZERO)),
         (owed(organization), Normal::Debit, Some(Money::ZERO)),
     ];
     ledger::open_books_in(connection, organization, now).await?;
     Ok(ledger::open_accounts_in(connection, &accounts, now).await?)
 }
 
-/// An organization's balance as one consistent reading.
+/// An organization's balance, with what of it is set aside and has expired at `now`. One
+/// consistent reading where the caller's transaction sees one state.
 pub(crate) async fn balance_in(
     connection: &mut Connection,
     organization: OrganizationId,
+    now: Timestamp,
 ) -> Result<Balance, StoreError> {
-    let mut balance = Balance::default();
-    for (kind, amount) in ledger::balances_in(connection, organization).await? {
+    let balances = ledger::balances_in(connection, organization, now).await?;
+    let mut balance = Balance {
+        expired: balances.expired,
+        ..Balance::default()
+    };
+    for (kind, amount) in balances.accounts {
         match kind.as_str() {
             "prepaid" => balance.prepaid = amount,
             "promotional" => balance.promotional = amount,
-            "held" => balance.held = amount,
             "owed" => balance.owed = amount,
             _ => return Err(StoreError::Inconsistent(format!("account kind `{kind}`"))),
         }
     }
+    balance.held = holds::held_in(connection, organization, now).await?.amount;
     Ok(balance)
 }

@@ -1,12 +1,15 @@
 //! The database: SQLite or PostgreSQL behind one kind of connection, and the two differences
 //! between them that a transaction's beginning hides.
 
+mod first_look;
+
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::migrate::Migrator;
-use sqlx::{Any, AnyPool, Executor, Row, Transaction};
+use sqlx::{Any, AnyPool, Connection, Executor, Row, Transaction};
 use types::time::Timestamp;
 
 use crate::StoreError;
@@ -37,6 +40,11 @@ pub enum OpenError {
     Url,
     #[error("the database cannot be reached: {0}")]
     Connect(#[source] sqlx::Error),
+    /// Never the whole address: it may hold a password.
+    #[error("no connection to {place}: {reason}")]
+    Unreachable { place: String, reason: String },
+    #[error("this is not a database of ours: {}", path.display())]
+    NotOurs { path: PathBuf },
     #[error("the database's tables cannot be brought up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
     #[error("the platform's accounts cannot be opened: {0}")]
@@ -65,6 +73,7 @@ impl Db {
         sqlx::any::install_default_drivers();
         let options = AnyConnectOptions::from_str(url).map_err(|_| OpenError::Url)?;
         if url.starts_with("sqlite:") {
+            first_look::sqlite(url).await?;
             let writers = sqlite_pool(1).connect_with(options.clone()).await;
             let writers = writers.map_err(OpenError::Connect)?;
             let readers = sqlite_pool(SQLITE_READERS).connect_with(options).await;
@@ -75,6 +84,7 @@ impl Db {
                 readers,
             })
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            first_look::postgres(url).await?;
             let pool = AnyPoolOptions::new()
                 .max_connections(POSTGRES_CONNECTIONS)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -178,6 +188,15 @@ fn sqlite_pool(connections: u32) -> AnyPoolOptions {
                 Ok(())
             })
         })
+        .after_release(|connection, _| Box::pin(is_usable(connection)))
+}
+
+/// Whether a connection of SQLite's can be used again. When the disk is full SQLite rolls back by
+/// itself; the driver's own rollback then fails, and it takes the transaction for open for ever.
+pub(crate) async fn is_usable<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
+    // Only now is a rollback carried out that was asked for by dropping.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 // How values are kept in rows is the ledger's to say; here its errors become the domain's.

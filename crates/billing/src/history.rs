@@ -1,18 +1,21 @@
 //! Billing history: a projection of what was posted, with the top-ups that did not post among it.
 //!
-//! Two lists, each read by keyset and already in order, are merged: top-ups, joined to the ledger's
-//! batch where they posted, and usage by day and project. Newest first; at the same instant by
-//! list, then by id. A row's place never changes: a top-up stands at the click, a day's usage at its
-//! first request.
+//! Three lists, each read by keyset and already in order, are merged: top-ups, joined to the ledger's
+//! batch where they posted, usage by day and project, and credit that was given or expired. Newest
+//! first; at the same instant by list, then by id. A row's place never changes: a top-up stands at
+//! the click, a day's usage at its first request.
+
+mod credit;
+mod usage;
 
 use std::sync::Arc;
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::TimeDelta;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 use types::history::{HistoryCursor, HistoryKind, HistoryPage, HistoryRow, HistoryStatus};
 use types::ids::{OrganizationId, TopUpId};
-use types::money::{Cents, Cost, Money};
+use types::money::{Cents, Money};
 
 use crate::db::{id, micros, optional_time, time, time_from};
 use crate::payments::method::card;
@@ -62,15 +65,17 @@ impl Problem for HistoryError {
 enum List {
     TopUps,
     Usage,
+    Credit,
 }
 
 impl List {
-    const ALL: [Self; 2] = [Self::TopUps, Self::Usage];
+    const ALL: [Self; 3] = [Self::TopUps, Self::Usage, Self::Credit];
 
     const fn letter(self) -> char {
         match self {
             Self::TopUps => 't',
             Self::Usage => 'u',
+            Self::Credit => 'c',
         }
     }
 }
@@ -165,7 +170,9 @@ impl History {
         let most = i64::from(limit) + 1;
         let mut placed = Vec::new();
         placed.extend(top_ups_in(&mut tx, organization, &after, most).await?);
-        placed.extend(usage_in(&mut tx, organization, &after, most).await?);
+        let tail = self.core.metering.tail();
+        placed.extend(usage::usage_in(&mut tx, tail, organization, &after, most).await?);
+        placed.extend(credit::credit_in(&mut tx, organization, &after, most).await?);
         drop(tx);
         // Stable: within a list the database's order stays.
         placed.sort_by_key(|placed| (std::cmp::Reverse(placed.place.at), placed.place.list));
@@ -264,80 +271,6 @@ fn top_up(row: &AnyRow) -> Result<Placed, StoreError> {
     })
 }
 
-async fn usage_in(
-    connection: &mut ledger::Connection,
-    organization: OrganizationId,
-    after: &Place,
-    most: i64,
-) -> Result<Vec<Placed>, StoreError> {
-    // Days are in order, and each has a row at least: so many of them are enough.
-    let last_day = time_from(after.at).map_or_else(
-        |_| "9999-12-31".to_owned(),
-        |at| at.date_naive().to_string(),
-    );
-    let rows = sqlx::query(
-        "select * from (
-             select usage_days.day, projects.name,
-                    usage_days.day || '_' || usage_days.project_id as id,
-                    cast(sum(usage_days.requests) as bigint) as requests,
-                    cast(sum(usage_days.tokens) as bigint) as tokens,
-                    cast(sum(usage_days.cost_pico) as bigint) as cost_pico,
-                    min(usage_days.first_booked_at) as booked_at
-             from usage_days
-             join projects on projects.organization_id = usage_days.organization_id
-                 and projects.id = usage_days.project_id
-             where usage_days.organization_id = $1 and usage_days.day <= $6
-                 and usage_days.day >= (select min(day) from (
-                     select distinct day from usage_days as nearest
-                     where nearest.organization_id = $1 and nearest.day <= $6
-                     order by day desc limit $7) as days)
-             group by usage_days.day, usage_days.project_id, projects.name) as days
-         where booked_at < $2 or (booked_at = $2 and ($3 = 1 or ($3 = 0 and id < $4)))
-         order by booked_at desc, id desc limit $5",
-    )
-    .bind(organization.to_string())
-    .bind(after.at)
-    .bind(after.ties(List::Usage))
-    .bind(&after.id)
-    .bind(most)
-    .bind(last_day)
-    .bind(most + 1)
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(usage).collect()
-}
-
-fn usage(row: &AnyRow) -> Result<Placed, StoreError> {
-    let day: String = row.try_get("day")?;
-    let day: NaiveDate = day
-        .parse()
-        .map_err(|_| StoreError::Inconsistent(format!("usage day `{day}`")))?;
-    let kind = HistoryKind::Usage {
-        day,
-        project: row.try_get("name")?,
-        requests: row.try_get("requests")?,
-        tokens: row.try_get("tokens")?,
-    };
-    let cost = Cost::from_picos(row.try_get("cost_pico")?).dollars();
-    let amount = types::money::Dollars::new(-cost.decimal());
-    let (at, id): (_, String) = (time(row, "booked_at")?, row.try_get("id")?);
-    Ok(Placed {
-        place: Place {
-            at: micros(at),
-            list: List::Usage,
-            id: id.clone(),
-        },
-        row: HistoryRow {
-            id,
-            at,
-            booked_later: None,
-            kind,
-            amount,
-            status: HistoryStatus::Posted,
-        },
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -353,7 +286,7 @@ mod tests {
         for text in [
             "",
             "1",
-            "1.c",
+            "1.t",
             "x.c.a",
             "1.z.a",
             "1.cc.a",

@@ -4,11 +4,14 @@
 //! Owns the rules. Knows neither HTTP routes nor pages, and takes the time from a [`Clock`].
 #![deny(clippy::float_arithmetic)]
 
+pub mod analytics;
 mod chart;
 mod clock;
+pub mod credits;
 mod db;
 mod export;
 mod history;
+pub mod holds;
 mod jobs;
 pub mod metering;
 pub mod payments;
@@ -26,10 +29,13 @@ use std::sync::Arc;
 
 use types::time::Timestamp;
 
+pub use analytics::{Analytics, UsageReportError};
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use credits::Credits;
 pub use db::OpenError;
 pub use export::beancount::ExportError;
 pub use history::{History, HistoryError};
+pub use holds::{CaptureHold, Hold, HoldError, HoldState, Holds, OpenHold};
 pub use jobs::housekeeping::{Housekeeping, Tidied};
 pub use jobs::reconciliation::{Reconciled, Reconciliation};
 pub use metering::{FirstUse, IngestError, Ingested, Usage};
@@ -58,6 +64,7 @@ struct Core {
     gateway: Gateway,
     settings: BillingSettings,
     metering: metering::Metering,
+    holds: holds::HoldMemory,
 }
 
 impl Core {
@@ -88,6 +95,7 @@ impl Billing {
                 gateway,
                 settings,
                 metering: metering::Metering::new(),
+                holds: holds::HoldMemory::default(),
             }),
         })
     }
@@ -155,10 +163,28 @@ impl Billing {
         Usage::new(Arc::clone(&self.core))
     }
 
+    /// What was used, summed up.
+    #[must_use]
+    pub fn analytics(&self) -> Analytics {
+        Analytics::new(Arc::clone(&self.core))
+    }
+
+    /// What is set aside for requests that run.
+    #[must_use]
+    pub fn holds(&self) -> Holds {
+        Holds::new(Arc::clone(&self.core))
+    }
+
     /// What is left.
     #[must_use]
     pub fn prepaid(&self) -> Prepaid {
         Prepaid::new(Arc::clone(&self.core))
+    }
+
+    /// Credit that was given, and what is left of all credit.
+    #[must_use]
+    pub fn credits(&self) -> Credits {
+        Credits::new(Arc::clone(&self.core))
     }
 
     /// Adding credit by card.

@@ -10,7 +10,8 @@ use types::money::Money;
 use types::time::Timestamp;
 
 use crate::db::micros;
-use crate::{Core, StoreError, chart};
+use crate::metering::rollup::days::used_since;
+use crate::{Core, StoreError, chart, credits, holds};
 
 /// The days whose pace tells how long a balance lasts.
 const PACE_DAYS: u32 = 7;
@@ -33,7 +34,8 @@ impl Prepaid {
     /// # Errors
     /// When the database does not answer.
     pub async fn balance(&self, organization: OrganizationId) -> Result<Balance, StoreError> {
-        chart::balance_in(&mut *self.core.db.readers().acquire().await?, organization).await
+        let mut tx = self.core.db.begin_read().await?;
+        chart::balance_in(&mut tx, organization, self.core.now()).await
     }
 
     /// The balance after everything booked up to and including `at`.
@@ -51,10 +53,11 @@ impl Prepaid {
             (chart::prepaid(organization), &mut read.prepaid),
             (chart::promotional(organization), &mut read.promotional),
             (chart::owed(organization), &mut read.owed),
-            (chart::held(organization), &mut read.held),
         ] {
             *part = ledger::balance_at_in(&mut tx, &account, at).await?;
         }
+        read.expired = credits::expired_at_in(&mut tx, organization, at).await?;
+        read.held = holds::held_at_in(&mut tx, organization, at).await?;
         Ok(read)
     }
 
@@ -111,19 +114,12 @@ impl Prepaid {
         let since = today
             .checked_sub_days(Days::new(u64::from(PACE_DAYS) - 1))
             .unwrap_or(today);
-        let used: i64 = sqlx::query_scalar(
-            "select cast(coalesce(sum(cost_pico), 0) as bigint) from usage_days
-             where organization_id = $1 and day >= $2",
-        )
-        .bind(organization.to_string())
-        .bind(since.to_string())
-        .fetch_one(self.core.db.readers())
-        .await?;
+        let used = used_since(&self.core, organization, since).await?;
         let left = self.balance(organization).await?.available()?;
         if used <= 0 || !left.is_positive() {
             return Ok(None);
         }
-        let days = i128::from(left.nanos()) * 1_000 * i128::from(PACE_DAYS) / i128::from(used);
+        let days = i128::from(left.nanos()) * 1_000 * i128::from(PACE_DAYS) / used;
         Ok(Some(u32::try_from(days).unwrap_or(u32::MAX)))
     }
 }

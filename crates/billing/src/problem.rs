@@ -17,6 +17,8 @@ pub enum ProblemKind {
     Conflict,
     /// The role does not permit it.
     NotAllowed,
+    /// There is no credit left to pay for it with: repeating it is of no use before there is.
+    Exhausted,
     Throttled {
         retry_after: Duration,
     },
@@ -87,18 +89,21 @@ impl From<PostError> for StoreError {
             | PostError::EmptyTransfer
             | PostError::UnknownAccount { .. }
             | PostError::BelowMinimum { .. }
+            | PostError::LotNotNamed
+            | PostError::WrongLot { .. }
             | PostError::SourceReused { .. } => Self::Post(error),
         }
     }
 }
 
-/// PostgreSQL's `lock_not_available`, SQLite's `SQLITE_BUSY`, or no connection to be had.
+/// PostgreSQL's `lock_not_available` and `deadlock_detected`, SQLite's `SQLITE_BUSY`, or no
+/// connection to be had: each has left nothing behind.
 fn is_busy(error: &sqlx::Error) -> bool {
     let code = error
         .as_database_error()
         .and_then(sqlx::error::DatabaseError::code);
     matches!(error, sqlx::Error::PoolTimedOut)
-        || code.is_some_and(|code| code == "55P03" || code == "5")
+        || code.is_some_and(|code| matches!(code.as_ref(), "55P03" | "40P01" | "5"))
 }
 
 impl Problem for StoreError {

@@ -1,5 +1,8 @@
-//! The proof of the whole: the ledger's own, and that usage and top-ups are what it says.
+//! The proof of the whole: the ledger's own, and that usage, top-ups and lots are what it says.
 
+mod holds;
+mod lots;
+mod rollups;
 mod top_ups;
 mod usage;
 
@@ -32,8 +35,13 @@ pub(crate) async fn prove(core: &Core) -> Result<Proof, StoreError> {
     checks.push(of_events.batches);
     checks.push(usage::check_carries_in(&mut tx).await?);
     checks.push(usage::check_posted_in(&mut tx).await?);
-    checks.push(of_events.days);
+    let of_sums = rollups::check_in(&mut tx).await?;
+    checks.extend([of_sums.hours, of_sums.days, of_sums.watermarks]);
     checks.push(top_ups::check_in(&mut tx).await?);
+    checks.push(lots::check_grants_in(&mut tx).await?);
+    checks.push(lots::check_ends_in(&mut tx).await?);
+    checks.push(lots::check_expired_in(&mut tx).await?);
+    checks.extend(holds::check_in(&mut tx, core.now()).await?);
     Ok(Proof {
         checks,
         accounts: of_ledger.accounts,

@@ -24,23 +24,47 @@ pub async fn balance_in(
     row.map_or(Ok(Money::ZERO), |row| money(&row, "balance_nano"))
 }
 
-/// The balances of all of an organization's accounts, by kind, as one consistent reading.
+/// What an organization has, as one consistent reading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Balances {
+    /// Of all its accounts, by kind.
+    pub accounts: Vec<(String, Money)>,
+    /// What is left in lots that have expired and are not posted as such yet: a part of the
+    /// accounts that nothing may be paid from.
+    pub expired: Money,
+}
+
+/// The balances of all of an organization's accounts, with what of it has expired by `now`.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn balances_in(
     connection: &mut Connection,
     organization: OrganizationId,
-) -> Result<Vec<(String, Money)>, LedgerError> {
+    now: Timestamp,
+) -> Result<Balances, LedgerError> {
     let rows = sqlx::query(
-        "select kind, balance_nano from accounts where organization_id = $1 order by kind",
+        "select kind, balance_nano from accounts where organization_id = $1
+         union all
+         select null, cast(coalesce(sum(remaining_nano), 0) as bigint) from lots
+         where organization_id = $1 and is_open = 1 and expires_at <= $2",
     )
     .bind(organization.to_string())
+    .bind(micros(now))
     .fetch_all(connection)
     .await?;
-    rows.iter()
-        .map(|row| Ok((row.try_get("kind")?, money(row, "balance_nano")?)))
-        .collect()
+    let mut balances = Balances {
+        accounts: Vec::with_capacity(rows.len()),
+        expired: Money::ZERO,
+    };
+    for row in &rows {
+        let amount = money(row, "balance_nano")?;
+        match row.try_get::<Option<String>, _>("kind")? {
+            Some(kind) => balances.accounts.push((kind, amount)),
+            None => balances.expired = amount,
+        }
+    }
+    Ok(balances)
 }
 
 /// The balance of an organization's account after everything booked up to and including `at`.

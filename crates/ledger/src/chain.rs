@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! chain_hash = SHA-256(previous chain_hash, organization, sequence, id, source, code, balance,
-//!                      booked_at, then of each transfer: id, debit, credit, amount)
+//!                      booked_at, then of each transfer: id, debit, credit, amount, lot;
+//!                      and of a lot that the batch opens: priority, granted, expires_at)
 //! ```
 //! Each part is preceded by its length, so that no two batches run together to the same bytes.
-//! Amounts are nano-dollars and times microseconds since 1970, in decimal.
+//! Amounts are nano-dollars and times microseconds since 1970, in decimal. What there is none of is
+//! empty.
 
 use sha2::{Digest, Sha256};
 
@@ -21,6 +23,24 @@ pub(crate) struct Sealed<'a> {
     pub(crate) code: &'a str,
     pub(crate) balance_nano: i64,
     pub(crate) booked_at: i64,
+}
+
+/// What a transfer says of itself, as it is stored.
+pub(crate) struct SealedTransfer<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) debit: &'a str,
+    pub(crate) credit: &'a str,
+    pub(crate) amount_nano: i64,
+    pub(crate) lot: Option<&'a str>,
+    /// Where the lot came with the batch.
+    pub(crate) opened: Option<SealedLot>,
+}
+
+/// What can never change of a lot.
+pub(crate) struct SealedLot {
+    pub(crate) priority: i64,
+    pub(crate) granted_nano: i64,
+    pub(crate) expires_at: Option<i64>,
 }
 
 /// A hash in the making: the batch first, then its transfers in order.
@@ -40,11 +60,22 @@ impl Link {
         link
     }
 
-    pub(crate) fn transfer(&mut self, id: &str, debit: &str, credit: &str, amount_nano: i64) {
-        self.part(id);
-        self.part(debit);
-        self.part(credit);
-        self.part(&amount_nano.to_string());
+    pub(crate) fn transfer(&mut self, transfer: &SealedTransfer<'_>) {
+        self.part(transfer.id);
+        self.part(transfer.debit);
+        self.part(transfer.credit);
+        self.part(&transfer.amount_nano.to_string());
+        self.part(transfer.lot.unwrap_or_default());
+        if let Some(opened) = &transfer.opened {
+            self.part(&opened.priority.to_string());
+            self.part(&opened.granted_nano.to_string());
+            self.part(
+                &opened
+                    .expires_at
+                    .map(|at| at.to_string())
+                    .unwrap_or_default(),
+            );
+        }
     }
 
     /// 64 hex digits.
@@ -85,10 +116,21 @@ mod tests {
     #[test]
     fn the_hash_is_the_same_on_every_machine() {
         let mut link = Link::new(EMPTY, &batch("test:1", "test"));
-        link.transfer("t", "platform:gateway_clearing", "o:prepaid", 25);
+        link.transfer(&SealedTransfer {
+            id: "t",
+            debit: "platform:gateway_clearing",
+            credit: "o:prepaid",
+            amount_nano: 25,
+            lot: Some("l"),
+            opened: Some(SealedLot {
+                priority: 0,
+                granted_nano: 25,
+                expires_at: None,
+            }),
+        });
         assert_eq!(
             link.seal(),
-            "baf6f9efeef8e33cc2e6a7eea4d6c6f57fd095449a7b8aa48bb46de02625239f"
+            "6f50d6494880ef12cea1bd66c74699f7029ffb833fff15e1581b12d2d8789977"
         );
     }
 }

@@ -1,4 +1,4 @@
-use types::ids::OrganizationId;
+use types::ids::{LotId, OrganizationId};
 use types::money::MoneyError;
 
 use crate::account::AccountId;
@@ -29,6 +29,12 @@ pub enum PostError {
     UnknownAccount { account: AccountId },
     #[error("account {account} would fall below its limit")]
     BelowMinimum { account: AccountId },
+    #[error("a transfer that touches an account kept in lots names one lot")]
+    LotNotNamed,
+    /// It is not one of the account's, is there already, opens empty or expired, or has not so much
+    /// left, or would have more than it had at first.
+    #[error("lot {lot} cannot be used so")]
+    WrongLot { lot: LotId },
     /// The source is taken by a batch with other content.
     #[error("source {source_key} was already posted with other content")]
     SourceReused { source_key: String },

@@ -1,5 +1,5 @@
-//! The double-entry ledger: accounts, transfers, postings, balances now and at any past instant,
-//! and the proof that they agree.
+//! The double-entry ledger: accounts, transfers, postings, lots, balances now and at any past
+//! instant, and the proof that they agree.
 //!
 //! Owns what money did. Does not know what a top-up or a request is, reads no clock, and opens
 //! neither pool nor transaction: whoever calls brings the connection, inside a transaction of
@@ -17,7 +17,9 @@ mod books;
 pub mod bulk;
 mod chain;
 mod error;
+mod held;
 mod journal;
+mod lot;
 mod post;
 mod prove;
 pub mod sql;
@@ -25,13 +27,15 @@ mod statement;
 mod transfer;
 
 pub use account::{AccountId, Normal, open_accounts_in};
-pub use balance::{balance_at_in, balance_in, balances_in, platform_balance_in};
+pub use balance::{Balances, balance_at_in, balance_in, balances_in, platform_balance_in};
 pub use books::{Books, lock_books_in, open_books_in};
 pub use error::{LedgerError, PostError};
+pub use held::{Held, held_in};
 pub use journal::{JournalRow, accounts_in, journal_in};
+pub use lot::{Lot, LotKind, NewLot, OpenedLot, due_lots_in, find_lot_in, lots_in, open_lots_in};
 pub use post::{Posted, post_in};
 pub use prove::{Check, Proof, prove_in};
-pub use statement::{StatementRow, batch_transfers_in, statement_in};
+pub use statement::{BatchTransfer, StatementRow, batch_lots_in, batch_transfers_in, statement_in};
 pub use transfer::{Batch, Source, Transfer};
 
 /// The connection that every function here is given: of either database.

@@ -1,6 +1,7 @@
 //! The proof: everything that is stored twice is computed again from the transfers, row by row.
 
 mod books;
+mod lots;
 
 use std::collections::HashMap;
 
@@ -55,8 +56,8 @@ pub struct Proof {
     pub transfers: u64,
 }
 
-/// Recomputes every balance from the transfers. Memory grows with the number of accounts, not of
-/// transfers. Run it in a transaction that sees one state.
+/// Recomputes every balance from the transfers. Memory grows with the number of accounts and lots,
+/// not of transfers. Run it in a transaction that sees one state.
 ///
 /// # Errors
 /// When the database does not answer; a difference is not an error but part of the proof.
@@ -67,10 +68,11 @@ pub async fn prove_in(connection: &mut Connection) -> Result<Proof, LedgerError>
     let balances = check_balances(&accounts, &sums);
     let books = books::check_sequence_in(connection).await?;
     let chain = books::check_chain_in(connection).await?;
+    let lots = lots::check_in(connection, &accounts).await?;
     Ok(Proof {
         accounts: accounts.len() as u64,
         transfers,
-        checks: vec![postings, transfers_check, balances, books, chain],
+        checks: vec![postings, transfers_check, balances, books, chain, lots],
     })
 }
 

@@ -1,10 +1,11 @@
 //! What moved, newest first, by cursor.
 
 use sqlx::Row;
-use types::ids::{BatchId, OrganizationId};
+use types::ids::{BatchId, LotId, OrganizationId};
 use types::money::Money;
 use types::time::Timestamp;
 
+use crate::lot::{self, Lot};
 use crate::sql::{id, money, time};
 use crate::{Connection, LedgerError};
 
@@ -65,7 +66,17 @@ pub async fn statement_in(
         .collect()
 }
 
-/// A batch's transfers in order: debit account, credit account, amount.
+/// One of a batch's transfers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchTransfer {
+    pub debit: String,
+    pub credit: String,
+    pub amount: Money,
+    /// The lot that it drew on or filled.
+    pub lot: Option<LotId>,
+}
+
+/// A batch's transfers in order.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -73,9 +84,10 @@ pub async fn batch_transfers_in(
     connection: &mut Connection,
     organization: OrganizationId,
     batch: BatchId,
-) -> Result<Vec<(String, String, Money)>, LedgerError> {
+) -> Result<Vec<BatchTransfer>, LedgerError> {
     let rows = sqlx::query(
-        "select transfers.debit_account_id, transfers.credit_account_id, transfers.amount_nano
+        "select transfers.debit_account_id, transfers.credit_account_id, transfers.amount_nano,
+                transfers.lot_id
          from transfers join batches on batches.id = transfers.batch_id
          where batches.id = $1 and batches.organization_id = $2
          order by transfers.position",
@@ -86,11 +98,38 @@ pub async fn batch_transfers_in(
     .await?;
     rows.iter()
         .map(|row| {
-            Ok((
-                row.try_get("debit_account_id")?,
-                row.try_get("credit_account_id")?,
-                money(row, "amount_nano")?,
-            ))
+            let has_lot = row.try_get::<Option<String>, _>("lot_id")?.is_some();
+            Ok(BatchTransfer {
+                debit: row.try_get("debit_account_id")?,
+                credit: row.try_get("credit_account_id")?,
+                amount: money(row, "amount_nano")?,
+                lot: has_lot.then(|| id(row, "lot_id")).transpose()?,
+            })
         })
         .collect()
+}
+
+/// The lots that a batch's transfers name, as they stand, in the order of the transfers.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn batch_lots_in(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    batch: BatchId,
+) -> Result<Vec<Lot>, LedgerError> {
+    let text = format!(
+        "select {} from lots
+         join (select lot_id, min(position) as position from transfers
+               where batch_id = $1 and lot_id is not null group by lot_id) as named
+             on named.lot_id = lots.id
+         where lots.organization_id = $2 order by named.position",
+        lot::COLUMNS
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(text))
+        .bind(batch.to_string())
+        .bind(organization.to_string())
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(lot::read).collect()
 }

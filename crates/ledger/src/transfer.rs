@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use types::ids::{BatchId, TransferId};
+use types::ids::{BatchId, LotId, TransferId};
 use types::money::Money;
 use types::time::Timestamp;
 
 use crate::account::AccountId;
+use crate::lot::NewLot;
 
 /// What caused a batch, such as `topup:01932f6e-…`. Posting the same source again changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +33,8 @@ pub struct Transfer {
     pub debit: AccountId,
     pub credit: AccountId,
     pub amount: Money,
+    /// The lot that it draws on or fills: where one side is kept in lots, and only there.
+    pub lot: Option<LotId>,
 }
 
 impl Transfer {
@@ -42,6 +45,16 @@ impl Transfer {
             debit,
             credit,
             amount,
+            lot: None,
+        }
+    }
+
+    /// The same, from or into a lot.
+    #[must_use]
+    pub fn of_lot(self, lot: LotId) -> Self {
+        Self {
+            lot: Some(lot),
+            ..self
         }
     }
 }
@@ -54,6 +67,8 @@ pub struct Batch {
     /// The kind of movement, such as `top_up`.
     pub code: &'static str,
     pub transfers: Vec<Transfer>,
+    /// Lots that come with it. Each is filled by a transfer of the batch.
+    pub opens: Vec<NewLot>,
     /// When it takes effect. Bookings never go back: an earlier time than the newest batch's
     /// becomes that time.
     pub booked_at: Timestamp,

@@ -61,7 +61,7 @@ async fn change(
     steps: &[&str],
     form: &Form,
 ) -> Result<Value, ApiError> {
-    let mut writer = processor.store.writer.lock().await;
+    let mut writer = processor.store.writer.acquire().await?;
     let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
     let mut call = Call {
         db: &mut tx,
@@ -138,7 +138,7 @@ async fn advance(processor: &Processor, form: &Form) -> Result<Value, ApiError> 
         ));
     }
     {
-        let mut writer = processor.store.writer.lock().await;
+        let mut writer = processor.store.writer.acquire().await?;
         let ahead = processor.clock.ahead() + seconds;
         store::set_setting(&mut writer, CLOCK_SETTING, &ahead.to_string()).await?;
         processor.clock.set_ahead(ahead);
@@ -163,7 +163,7 @@ async fn run(processor: &Processor) -> Result<Value, ApiError> {
         ApiError::lost_answer()
     })?;
     {
-        let mut writer = processor.store.writer.lock().await;
+        let mut writer = processor.store.writer.acquire().await?;
         deliveries::release_held(&mut writer, processor.clock.now()).await?;
         deliveries::make_all_due(&mut writer, processor.clock.now()).await?;
     }

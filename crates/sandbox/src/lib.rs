@@ -106,7 +106,7 @@ impl Sandbox {
     pub async fn open(config: SandboxConfig) -> Result<Self, SandboxError> {
         let store = Store::open(&config.store).await?;
         let (keys, ahead_seconds) = {
-            let mut writer = store.writer.lock().await;
+            let mut writer = store.writer.acquire().await?;
             let keys = Keys {
                 secret: stored_secret(&mut writer, "sk_test").await?,
                 publishable: stored_secret(&mut writer, "pk_test").await?,
@@ -160,6 +160,11 @@ impl Sandbox {
     /// progress is finished first; what is left is in the store.
     pub async fn deliver_webhooks(&self, shutdown: impl Future<Output = ()>) {
         webhooks::worker::run(&self.processor, shutdown).await;
+    }
+
+    /// Waits until no connection to the store is in use and closes them: its file is whole then.
+    pub async fn close(&self) {
+        self.processor.store.close().await;
     }
 }
 

@@ -92,7 +92,7 @@ impl Processor {
         let parameters =
             idempotency::parameters_hash(self.keys.hash.as_bytes(), &request.form.canonical());
         let now = self.clock.now();
-        let mut writer = self.store.writer.lock().await;
+        let mut writer = self.store.writer.acquire().await?;
         let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
         if let Some(key) = &request.idempotency_key
             && let Some(kept) =
@@ -188,7 +188,7 @@ impl Processor {
         if !outcomes::any_due(&self.store.readers, now).await? {
             return Ok(0);
         }
-        let mut writer = self.store.writer.lock().await;
+        let mut writer = self.store.writer.acquire().await?;
         let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
         let mut call = Call {
             db: &mut tx,

@@ -15,7 +15,6 @@ use sqlx::sqlite::{
     SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection, QueryBuilder, Sqlite};
-use tokio::sync::Mutex;
 
 use crate::SandboxError;
 use crate::errors::ApiError;
@@ -24,7 +23,8 @@ use crate::errors::ApiError;
 const MAX_READERS: u32 = 4;
 
 pub(crate) struct Store {
-    pub(crate) writer: Mutex<SqliteConnection>,
+    /// One connection: who has it may write.
+    pub(crate) writer: SqlitePool,
     pub(crate) readers: SqlitePool,
 }
 
@@ -41,16 +41,30 @@ impl Store {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10))
             .disable_statement_logging();
-        let mut writer = SqliteConnection::connect_with(&options).await?;
-        sqlx::migrate!("./migrations").run(&mut writer).await?;
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            // A full disk ends a transaction behind the driver's back, which then takes it for
+            // open for ever: such a connection is not used again.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
+            .connect_with(options.clone())
+            .await?;
+        sqlx::migrate!("./migrations").run(&writer).await?;
         let pool = SqlitePoolOptions::new().max_connections(MAX_READERS);
         let readers = pool
             .connect_with(options.read_only(true).create_if_missing(false))
             .await?;
-        Ok(Self {
-            writer: Mutex::new(writer),
-            readers,
-        })
+        Ok(Self { writer, readers })
+    }
+
+    /// The writer last: whoever closes a database last puts its log away, and a reader may not.
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
     }
 }
 

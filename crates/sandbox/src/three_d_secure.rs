@@ -147,7 +147,7 @@ async fn decide(
     form: &Form,
 ) -> Result<(Asked, Option<String>), ApiError> {
     processor.catch_up().await?;
-    let mut writer = processor.store.writer.lock().await;
+    let mut writer = processor.store.writer.acquire().await?;
     let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
     let mut call = Call {
         db: &mut tx,

@@ -13,29 +13,29 @@ pub struct Balance {
     pub promotional: Money,
     /// Used beyond what was there; the next top-up settles it first.
     pub owed: Money,
-    /// Set aside for requests that are running.
+    /// Set aside for requests that are running: a part of the above that cannot be spent twice.
     pub held: Money,
+    /// Given, not used in time, and not taken out of the books yet: a part of what was bought or
+    /// given that cannot be spent any more.
+    pub expired: Money,
 }
 
 impl Balance {
-    /// prepaid + promotional + held − owed: what is set aside is still the organization's. Below
-    /// zero while something is owed.
+    /// prepaid + promotional − owed: what is set aside is still the organization's. Below zero
+    /// while something is owed.
     ///
     /// # Errors
     /// When the sum does not fit.
     pub fn posted(&self) -> Result<Money, MoneyError> {
-        self.prepaid
-            .plus(self.promotional)?
-            .plus(self.held)?
-            .minus(self.owed)
+        self.prepaid.plus(self.promotional)?.minus(self.owed)
     }
 
-    /// posted − held: what a new request may spend.
+    /// posted − held − expired: what a new request may spend.
     ///
     /// # Errors
     /// When the difference does not fit.
     pub fn available(&self) -> Result<Money, MoneyError> {
-        self.posted()?.minus(self.held)
+        self.posted()?.minus(self.held)?.minus(self.expired)
     }
 }
 
@@ -50,8 +50,9 @@ mod tests {
             promotional: Money::from_nanos(5),
             held: Money::from_nanos(7),
             owed: Money::from_nanos(2),
+            expired: Money::from_nanos(3),
         };
-        assert_eq!(balance.posted(), Ok(Money::from_nanos(30)));
-        assert_eq!(balance.available(), Ok(Money::from_nanos(23)));
+        assert_eq!(balance.posted(), Ok(Money::from_nanos(23)));
+        assert_eq!(balance.available(), Ok(Money::from_nanos(13)));
     }
 }

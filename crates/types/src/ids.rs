@@ -89,6 +89,10 @@ ids! {
     BatchId
     /// One movement in the ledger.
     TransferId
+    /// Credit that is set aside for a request, and the usage that settles it.
+    HoldId
+    /// Credit that came at once: with what is left of it, and until when it counts.
+    LotId
 }
 
 #[cfg(test)]

@@ -14,3 +14,4 @@ pub mod tenancy;
 pub mod time;
 pub mod top_up;
 pub mod usage;
+pub mod usage_report;

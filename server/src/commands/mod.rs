@@ -4,6 +4,7 @@
 //! progress and logs go to standard error.
 
 mod export;
+mod grant;
 mod key;
 mod migrate;
 mod prove;
@@ -70,6 +71,8 @@ enum Command {
         #[command(subcommand)]
         command: key::KeyCommand,
     },
+    /// Give an organization credit; prints one line of JSON
+    Grant(Box<grant::GrantArgs>),
     /// What models cost
     Rates {
         #[command(subcommand)]
@@ -88,6 +91,7 @@ impl Command {
             | Self::Seed(_)
             | Self::User { .. }
             | Self::Key { .. }
+            | Self::Grant(_)
             | Self::Rates { .. } => "warn",
         }
     }
@@ -119,6 +123,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Seed(args) => seed::run(&args).await?,
         Command::User { command } => user::run(&command).await?,
         Command::Key { command } => key::run(&command).await?,
+        Command::Grant(args) => grant::run(&args).await?,
         Command::Rates { command } => rates::run(&command).await?,
     }
     Ok(ExitCode::SUCCESS)
@@ -127,8 +132,21 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
 /// One line for a person: what could not be done, and why.
 fn fail(error: &anyhow::Error) -> ExitCode {
     // When even standard error is gone there is nobody left to tell.
-    let _ = writeln!(io::stderr(), "error: {error:#}");
+    let _ = writeln!(io::stderr(), "error: {}", causes(error));
     ExitCode::FAILURE
+}
+
+/// An error and what caused it, each said once: many repeat their cause in their own words.
+fn causes(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if told.is_empty() {
+            told = cause;
+        } else if !told.contains(&cause) {
+            told = format!("{told}: {cause}");
+        }
+    }
+    told
 }
 
 /// A line of the command's result.
@@ -150,6 +168,22 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn each_cause_is_told_once_whether_or_not_an_error_repeats_it() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("the file cannot be read: {0}")]
+        struct Repeating(#[source] io::Error);
+
+        let cause = || io::Error::other("the disk is gone");
+        let repeating = anyhow::Error::from(Repeating(cause())).context("nothing was loaded");
+        assert_eq!(
+            causes(&repeating),
+            "nothing was loaded: the file cannot be read: the disk is gone"
+        );
+        let silent = anyhow::Error::from(cause()).context("nothing was loaded");
+        assert_eq!(causes(&silent), "nothing was loaded: the disk is gone");
     }
 
     #[test]

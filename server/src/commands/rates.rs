@@ -19,7 +19,12 @@ pub(super) enum RatesCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct LoadArgs {
-    /// JSON with `models` and `comparison`, prices as decimal strings per 1M tokens
+    /// JSON with `currency` and `models`; prices are decimal strings per 1M tokens
+    ///
+    /// `currency` is "USD". Each of `models` has `model`, `task`, `parameters`, `max_tokens`,
+    /// `input_per_million`, `output_per_million` (null: not billed) and, if it differs,
+    /// `cached_input_per_million`. `comparison`, which may be left out, names other providers'
+    /// models: `provider`, `model`, `name`, `input_per_million` and `output_per_million`.
     #[arg(value_name = "FILE")]
     file: PathBuf,
 

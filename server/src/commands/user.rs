@@ -21,7 +21,8 @@ pub(super) enum UserCommand {
     /// Add a person; the password is read from standard input or asked for
     ///
     /// With an organization's id the person joins it. With any other text a new organization of
-    /// that name is made, and the person owns it. Prints one line of JSON.
+    /// that name is made, and the person owns it. Somebody who is known keeps their password.
+    /// Prints one line of JSON.
     Add(AddArgs),
 }
 
@@ -86,17 +87,23 @@ pub(super) async fn run(command: &UserCommand) -> anyhow::Result<()> {
 
 async fn add(billing: &Billing, args: &AddArgs) -> anyhow::Result<Added> {
     let (tenancy, operator) = (billing.tenancy(), billing.operator());
+    let joined = args.organization.parse().ok();
+    if let Some(organization) = joined {
+        // Before a person is made who would be in none.
+        operator.expect_organization(organization).await?;
+    }
     let user_id = match tenancy.find_user(&args.email).await? {
         Some(user) => {
+            expect_new_name(billing, user, args).await?;
             progress(format_args!(
-                "{} is known: the password stays as it is",
+                "{} is known: their password stays as it is, and none is read here",
                 args.email
             ));
             user
         }
         None => tenancy.create_user(&args.email, &read_password()?).await?,
     };
-    if let Ok(organization_id) = args.organization.parse() {
+    if let Some(organization_id) = joined {
         operator
             .add_member(organization_id, user_id, args.role.into())
             .await?;
@@ -117,6 +124,21 @@ async fn add(billing: &Billing, args: &AddArgs) -> anyhow::Result<Added> {
         organization_id,
         project_id: Some(project_id),
     })
+}
+
+/// The same command again must not make a second organization beside the first.
+async fn expect_new_name(billing: &Billing, user: UserId, args: &AddArgs) -> anyhow::Result<()> {
+    let theirs = billing.tenancy().organizations(user).await?;
+    let name = args.organization.trim();
+    if let Some(same) = theirs.iter().find(|same| same.name == name) {
+        bail!(
+            "{} is in an organization of this name already: nothing was made, and the password \
+             stays as it is; its id is {}, for --organization",
+            args.email,
+            same.id
+        );
+    }
+    Ok(())
 }
 
 /// Never from the command line: others on the machine can read that.

@@ -36,6 +36,14 @@ pub struct NoBooks {
     file: PathBuf,
 }
 
+/// There is no directory for the books, and none can be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the data directory {directory} cannot be made; name another one with --data")]
+pub struct NoDirectory {
+    directory: PathBuf,
+    source: io::Error,
+}
+
 impl DatabaseConfig {
     /// The address that the database is opened with. It may hold a password: never print it.
     #[must_use]
@@ -86,12 +94,25 @@ impl DatabaseConfig {
         }
     }
 
+    /// How an error begins where the database cannot be opened: which, and what mends it.
+    #[must_use]
+    pub fn cannot_be_opened(&self) -> String {
+        let remedy = match &self.database_url {
+            Some(_) => "see that it runs and that --database-url is right",
+            None => "name another directory with --data",
+        };
+        format!("{} cannot be opened; {remedy}", self.label())
+    }
+
     /// Makes the data directory, for this user alone.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn prepare_directory(&self) -> io::Result<()> {
-        make_private_directory(&self.data)
+    pub fn prepare_directory(&self) -> Result<(), NoDirectory> {
+        make_private_directory(&self.data).map_err(|source| NoDirectory {
+            directory: self.data.clone(),
+            source,
+        })
     }
 }
 

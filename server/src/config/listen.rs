@@ -1,6 +1,6 @@
 //! Where the server is reached, and what follows from it for cookies.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 use clap::{ArgAction, Args};
 use http::{HeaderName, Uri};
@@ -9,12 +9,13 @@ use http::{HeaderName, Uri};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Network")]
 pub struct AddressConfig {
-    /// Address and port to listen on
+    /// Address and port to listen on, such as 0.0.0.0:3000, localhost:3000 or 3000
     #[arg(
         long,
         value_name = "ADDR",
         env = "BILLING_ADDR",
-        default_value = "127.0.0.1:3000"
+        default_value = "127.0.0.1:3000",
+        value_parser = listening_address
     )]
     pub addr: SocketAddr,
 
@@ -124,6 +125,22 @@ impl ListenConfig {
         }
         doubts
     }
+}
+
+/// An address with its port, a host's name with one, or a port of this machine's own.
+fn listening_address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(port) = text.parse() {
+        return Ok((Ipv4Addr::LOCALHOST, port).into());
+    }
+    let found: Vec<_> = text
+        .to_socket_addrs()
+        .map_err(|error| format!("{error}; give it as 127.0.0.1:3000, localhost:3000 or 3000"))?
+        .collect();
+    // `localhost` is both: what is shown to people should be the one that they know.
+    let v4 = found.iter().find(|address| address.is_ipv4());
+    v4.or(found.first())
+        .copied()
+        .ok_or_else(|| "this name has no address".to_owned())
 }
 
 /// An address to connect to: a server that listens everywhere is reached on this machine's own.
@@ -299,6 +316,18 @@ mod tests {
         );
         assert_eq!(doubts(http, None, here), [Doubt::CookiesWithoutHttps]);
         assert_eq!(doubts(http, Some(false), here), [Doubt::SessionsInClear]);
+    }
+
+    #[test]
+    fn an_address_may_be_a_name_or_a_port_and_a_wrong_one_has_an_example() {
+        let here = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        assert_eq!(listening_address("3001"), Ok(here(3001)));
+        assert_eq!(listening_address("localhost:3001"), Ok(here(3001)));
+        assert_eq!(listening_address("127.0.0.1:0"), Ok(here(0)));
+        for wrong in ["localhost", "http://localhost:3000", "127.0.0.1:99999"] {
+            let told = listening_address(wrong).unwrap_err();
+            assert!(told.contains("127.0.0.1:3000"), "{wrong}: {told}");
+        }
     }
 
     #[test]

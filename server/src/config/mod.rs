@@ -3,12 +3,14 @@
 //! Owns what can be set, its default and whether the settings fit together. Does not open anything.
 
 mod database;
+mod gate;
 mod gateway;
 mod listen;
 mod site;
 mod telemetry;
 
 pub use database::DatabaseConfig;
+pub use gate::{GateConfig, QuotaStatus};
 pub use gateway::{GatewayChoice, GatewayConfig, StripeKeys};
 pub use listen::{AddressConfig, Doubt, ListenConfig, PublicUrl, reachable};
 pub use site::{Caching, SiteConfig};

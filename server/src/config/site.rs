@@ -8,7 +8,7 @@ use clap::Args;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Pages")]
 pub struct SiteConfig {
-    /// Directory of the built site (needed unless the site is inside this binary)
+    /// Directory of the built site, such as target/site (needed unless it is inside this binary)
     #[arg(long, value_name = "DIR", env = "BILLING_SITE")]
     pub site: Option<PathBuf>,
 

@@ -9,7 +9,8 @@ use http::StatusCode;
 
 use crate::rest::error::ApiError;
 
-/// Longer than the gateway's own limit, so that a slow payment is told as one.
+/// Longer than one call of the gateway may take, so that a slow payment is told as one. Where an
+/// answer takes two, the browser asks how it stands.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// The work is dropped where it waits. Nothing is half done then: a transaction rolls back, and a

@@ -31,7 +31,8 @@ pub(crate) struct BalanceBody {
     /// The part that is set aside for requests that are running.
     #[schema(pattern = "^-?[0-9]+\\.[0-9]{2,9}$", example = "0.00")]
     held: String,
-    /// What a new request may spend: `balance` less `held`.
+    /// What a new request may spend: `balance` less `held` and less credit that has expired and is
+    /// not taken out of the balance yet.
     #[schema(pattern = "^-?[0-9]+\\.[0-9]{2,9}$", example = "24.9999568")]
     available: String,
 }
@@ -101,7 +102,7 @@ mod tests {
     #[test]
     fn amounts_are_exact_decimal_strings() {
         let balance = Balance {
-            prepaid: Money::from_nanos(23_999_956_800),
+            prepaid: Money::from_nanos(24_999_956_800),
             held: Money::from_nanos(1_000_000_000),
             ..Balance::default()
         };

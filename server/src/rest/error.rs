@@ -15,6 +15,8 @@ use utoipa::ToSchema;
 
 /// Clients that follow the reference platform's SDKs look here before they repeat a request.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+/// What the reference platform calls it, as type and as code, when there is no credit left.
+const INSUFFICIENT_QUOTA: &str = "insufficient_quota";
 /// How long to wait before asking again for what we could not find out.
 const UNKNOWN_RETRY: Duration = Duration::from_secs(1);
 
@@ -123,9 +125,20 @@ impl ApiError {
         )
     }
 
-    /// The family that a status belongs to; `rate_limit_exceeded` is its own, as clients expect.
+    /// The same; a refusal for want of credit with the status that the operator chose for it.
+    pub(crate) fn exhausted_as(self, status: StatusCode) -> Self {
+        if self.code == INSUFFICIENT_QUOTA {
+            Self { status, ..self }
+        } else {
+            self
+        }
+    }
+
+    /// The family that a status belongs to; `rate_limit_exceeded` and `insufficient_quota` are
+    /// their own, as clients expect.
     fn kind(&self) -> &'static str {
         match self.status {
+            _ if self.code == INSUFFICIENT_QUOTA => INSUFFICIENT_QUOTA,
             StatusCode::UNAUTHORIZED => "authentication_error",
             StatusCode::FORBIDDEN => "permission_error",
             StatusCode::NOT_FOUND => "not_found_error",
@@ -144,6 +157,7 @@ impl<P: Problem> From<P> for ApiError {
             ProblemKind::NotFound => (StatusCode::NOT_FOUND, None),
             ProblemKind::Conflict => (StatusCode::CONFLICT, None),
             ProblemKind::NotAllowed => (StatusCode::FORBIDDEN, None),
+            ProblemKind::Exhausted => (StatusCode::TOO_MANY_REQUESTS, None),
             ProblemKind::Throttled { retry_after } => {
                 (StatusCode::TOO_MANY_REQUESTS, Some(retry_after))
             }

@@ -11,10 +11,13 @@ mod caller;
 pub(crate) mod docs;
 pub(crate) mod error;
 mod events;
+mod holds;
+mod limits;
 pub(crate) mod openapi;
 mod query;
 pub(crate) mod refusals;
 mod transactions;
+mod usage;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -23,7 +26,10 @@ use crate::parts::Parts;
 pub(crate) fn routes() -> OpenApiRouter<Parts> {
     OpenApiRouter::default()
         .merge(events::routes())
+        .merge(holds::routes())
+        .merge(limits::routes())
         .merge(balance::routes())
         .merge(transactions::routes())
+        .merge(usage::routes())
         .merge(openapi::routes())
 }

@@ -77,6 +77,10 @@ fn describe(mut api: OpenApi) -> OpenApi {
         .build();
     let tags = [
         ("Usage", "What ran and is to be paid for."),
+        (
+            "Holds",
+            "Credit that is set aside before a request runs, and settled when it has run.",
+        ),
         ("Balance", "What is left, and what moved it."),
         ("Gateway", "For the payment gateway alone."),
         ("Operation", "For whoever runs the server."),

@@ -29,6 +29,13 @@ refusals! {
     Unauthorized = [("401", "No key, or one that is unknown or was revoked.")];
     NotFound = [("404", "Your organization has nothing under this id.")];
     Conflict = [("409", "An `id` was used before, for an event with other content. Nothing of the request was taken.")];
+    /// Of a hold.
+    HoldConflict = [("409", "The hold, or the `id`, stands for something else by now; `code` says what. Nothing was changed.")];
+    /// Where credit is asked for.
+    Exhausted = [
+        ("402", "As 429 with `insufficient_quota`, where the operator chose this status."),
+        ("429", "`insufficient_quota`: there is not enough credit, and repeating the request is of no use before there is more. `too_many_holds`: more are open than may be.")
+    ];
     TooLarge = [("413", "The request is larger than this path takes.")];
     WrongType = [("415", "Another content type, or a compressed body.")];
     /// What any route may answer.

@@ -64,9 +64,12 @@ struct SiteFile {
 /// Why there is no site.
 #[derive(Debug, thiserror::Error)]
 pub enum SiteError {
-    #[error("this binary has no site inside it: name one with --site DIR")]
+    #[error(
+        "this binary has no site inside it: name a built one, such as --site target/site, or make a \
+         binary that has one with `cargo xtask build`"
+    )]
     NotGiven,
-    #[error("the site at {path} cannot be read")]
+    #[error("the site at {path} cannot be read; name a built one, such as --site target/site")]
     Unreadable {
         path: PathBuf,
         source: std::io::Error,

@@ -86,7 +86,10 @@ fn outcome_page(uri: &Uri) -> Option<String> {
 /// Makes what broke readable for whoever asked.
 pub(crate) async fn apply(State(parts): State<Parts>, request: Request, next: Next) -> Response {
     let asked = Asked::of(request.method(), request.uri(), request.headers());
-    let response = next.run(request).await;
+    readable(&asked, next.run(request).await, &parts.leptos)
+}
+
+fn readable(asked: &Asked, response: Response, site: &LeptosOptions) -> Response {
     let status = response.status();
     let is_trouble = status.is_client_error() || status.is_server_error();
     if !asked.is_for_a_person || !is_trouble || is_page(&response) {
@@ -99,7 +102,7 @@ pub(crate) async fn apply(State(parts): State<Parts>, request: Request, next: Ne
     for name in [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING] {
         kept.headers.remove(name);
     }
-    let (page, body) = page(status, asked.again, &parts.leptos).into_parts();
+    let (page, body) = page(status, asked.again, site).into_parts();
     kept.headers.extend(page.headers);
     Response::from_parts(kept, body)
 }
@@ -176,6 +179,7 @@ fn page(status: StatusCode, again: &str, site: &LeptosOptions) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rest::error::ApiError;
 
     fn asked(method: Method, path: &'static str, accept: &'static str) -> Asked {
         let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
@@ -197,6 +201,35 @@ mod tests {
             let asked = asked(method, path, accept);
             assert_eq!(asked.is_for_a_person, is_for_a_person, "{path} {accept}");
         }
+    }
+
+    /// What `asked` gets where a limit of ours was reached behind it.
+    fn answered(asked: &Asked) -> Response {
+        let site = LeptosOptions::builder().output_name("site").build();
+        let code = StatusCode::SERVICE_UNAVAILABLE;
+        let limit = ApiError::new(code, "timeout", "this took too long");
+        readable(asked, limit.into_response(), &site)
+    }
+
+    #[test]
+    fn a_person_whose_page_took_too_long_gets_a_page_and_a_script_the_error() {
+        let page = answered(&asked(Method::GET, "/billing", "text/html"));
+        assert_eq!(page.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(is_page(&page));
+        assert!(page.headers().contains_key(RETRY_AFTER));
+        let error = answered(&asked(Method::POST, "/api/viewer", "application/json"));
+        assert_eq!(error.headers()[CONTENT_TYPE], "application/json");
+    }
+
+    #[test]
+    fn a_person_whose_payment_took_too_long_is_led_to_its_fate() {
+        let path = "/api/start_top_up?top_up=01932f6e-7c1a-7000-8000-0123456789ab";
+        let led = answered(&asked(Method::POST, path, "text/html"));
+        assert_eq!(led.status(), StatusCode::SEE_OTHER);
+        assert_eq!(
+            led.headers()[http::header::LOCATION],
+            "/billing?top_up=01932f6e-7c1a-7000-8000-0123456789ab"
+        );
     }
 
     #[test]

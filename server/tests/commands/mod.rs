@@ -1,5 +1,9 @@
 //! The binary's commands, as an operator types them.
 
+mod keys;
+mod signals;
+mod trouble;
+
 use std::process::Stdio;
 
 use reqwest::StatusCode;
@@ -263,13 +267,33 @@ async fn rates_are_loaded_from_a_file_and_a_wrong_file_changes_nothing() {
     let expected =
         "loaded 18 models and 11 for comparison, in force from 2026-12-01T00:00:00+00:00";
     assert_eq!(ended.output.trim_end(), expected);
-    std::fs::write(&file, billing::rates::SEED_JSON.replace("0.15", "-0.15")).unwrap();
+    // A name that is mistyped must not make a model free.
+    for (right, wrong) in [("0.15", "-0.15"), ("input_per_million", "input_per_milion")] {
+        std::fs::write(&file, billing::rates::SEED_JSON.replace(right, wrong)).unwrap();
+        let ended = installation.run(&load, "").await;
+        assert!(!ended.is_success, "{wrong} was loaded");
+        let told = format!("error: {path} was not loaded: ");
+        assert!(ended.errors.starts_with(&told), "{}", ended.errors);
+    }
+    installation.database.drop().await;
+}
+
+/// What operators are told to write is what is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documented_file_of_rates_is_loaded() {
+    let manual = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/OPERATIONS.md");
+    let manual = std::fs::read_to_string(manual).unwrap();
+    let (_, rates) = manual.split_once("## Rates").unwrap();
+    let (_, example) = rates.split_once("```json\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    let installation = Installation::create().await;
+    let file = installation.directory.path().join("rates.json");
+    std::fs::write(&file, example).unwrap();
+    let load = ["rates", "load", file.to_str().unwrap()];
     let ended = installation.run(&load, "").await;
-    assert!(
-        !ended.is_success && ended.errors.starts_with("error: "),
-        "{}",
-        ended.errors
-    );
+    assert!(ended.is_success, "{}", ended.errors);
+    let loaded = "loaded 1 models and 0 for comparison";
+    assert!(ended.output.starts_with(loaded), "{}", ended.output);
     installation.database.drop().await;
 }
 
@@ -318,4 +342,45 @@ async fn an_address_of_a_database_that_is_refused_is_not_repeated_with_its_passw
     assert!(!output.status.success());
     assert!(told.contains("sqlite:// or postgres://"), "{told}");
     assert!(!told.contains("hunter2"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credit_is_given_once_under_its_key() {
+    let installation = Installation::create().await;
+    let demo = installation.json(&["seed", "--empty"], "").await;
+    let organization = demo["organization_id"].as_str().unwrap();
+    let with = |amount| {
+        [
+            "grant",
+            "--organization",
+            organization,
+            "--amount",
+            amount,
+            "--key",
+            "welcome",
+            "--reason",
+            "Welcome",
+        ]
+    };
+    let given = installation.json(&with("5.00"), "").await;
+    assert_eq!(given["amount"], "5.00");
+    assert!(given["expires_at"].is_string(), "{given}");
+    let again = installation.run(&with("5"), "").await;
+    assert!(again.is_success, "{}", again.errors);
+    assert!(again.errors.contains("nothing has changed"));
+    assert_eq!(serde_json::from_str::<Value>(&again.output).unwrap(), given);
+    let other = installation.run(&with("6"), "").await;
+    assert!(!other.is_success);
+    assert!(other.errors.contains("this key was used for another grant"));
+    let for_ever = [
+        &with("1")[..5],
+        &["--key", "gift", "--reason", "A gift", "--never-expires"],
+        &["--priority", "-1"],
+    ]
+    .concat();
+    let for_ever = installation.json(&for_ever, "").await;
+    assert_eq!(for_ever["expires_at"], Value::Null);
+    let proved = installation.proves().await;
+    assert!(proved.contains(" 2 transfers, 0 events"), "{proved}");
+    installation.database.drop().await;
 }

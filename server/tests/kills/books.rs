@@ -1,5 +1,7 @@
 //! What both sides wrote down: our books, row by row, and the processor's charges.
 
+use std::collections::HashSet;
+
 use sandbox::{Sandbox, SandboxConfig};
 use serde_json::Value;
 use sqlx::any::install_default_drivers;
@@ -12,6 +14,10 @@ use crate::support::client;
 
 pub struct Books {
     pub events: Vec<Event>,
+    /// The usage that settled holds.
+    pub captures: Vec<Event>,
+    /// The ids that captured holds were asked for with.
+    pub captured: HashSet<String>,
     pub credits: Vec<Credit>,
     pub charges: Vec<Charge>,
     pub balance_nano: i64,
@@ -39,12 +45,16 @@ impl Books {
         let mut connection = AnyConnection::connect(&url)
             .await
             .expect("the database opens");
-        let events = read_events(&mut connection).await;
+        let events = read_events(&mut connection, "/kills").await;
+        let captures = read_events(&mut connection, "hold").await;
+        let captured = read_captured(&mut connection).await;
         let credits = read_credits(&mut connection).await;
         let balance_nano = read_balance(&mut connection).await;
         connection.close().await.expect("it closes");
         Self {
             events,
+            captures,
+            captured,
             credits,
             charges: read_charges(installation).await,
             balance_nano,
@@ -57,7 +67,8 @@ impl Books {
 
     /// Whole nano-dollars; the rest, below one, is carried.
     pub fn used_nano(&self) -> i64 {
-        let picos = self.events.iter().map(|event| event.cost_pico).sum();
+        let events = self.events.iter().chain(&self.captures);
+        let picos = events.map(|event| event.cost_pico).sum();
         let (posted, _) = Cost::from_picos(picos)
             .into_money_and_carry()
             .expect("not negative");
@@ -65,11 +76,21 @@ impl Books {
     }
 }
 
-async fn read_events(connection: &mut AnyConnection) -> Vec<Event> {
+async fn read_captured(connection: &mut AnyConnection) -> HashSet<String> {
+    let ids: Vec<String> =
+        sqlx::query_scalar("select client_id from holds where state = 'captured'")
+            .fetch_all(connection)
+            .await
+            .expect("holds");
+    ids.into_iter().collect()
+}
+
+async fn read_events(connection: &mut AnyConnection, source: &str) -> Vec<Event> {
     let rows = sqlx::query(
         "select event_key, cost_pico from usage_events
-         join usage_sources on usage_sources.no = source_no where source = '/kills'",
+         join usage_sources on usage_sources.no = source_no where source = $1",
     )
+    .bind(source)
     .fetch_all(connection)
     .await
     .expect("events");

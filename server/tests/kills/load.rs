@@ -1,4 +1,4 @@
-//! Gateways that report usage and a person who adds credit, while the server comes and goes.
+//! Gateways that report usage, others that hold credit before, and a person who adds it, while the server comes and goes.
 //!
 //! What was not answered is sent again under the same id after the restart, as real clients do.
 
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use types::ids::TopUpId;
 
+use super::holders::{HoldRecord, hold};
 use super::process::{Installation, Running, Seeded};
 use crate::support::{Browser, client};
 
@@ -18,6 +19,7 @@ const REPORTERS: usize = 6;
 /// Events in one report.
 const A_REPORT: u32 = 100;
 const BUYERS: usize = 2;
+const HOLDERS: usize = 4;
 /// Every so many top-ups that got no answer, one is left to reconciliation and never sent again.
 const LEFT_ALONE: usize = 3;
 
@@ -28,6 +30,7 @@ pub struct Record {
     pub acknowledged_events: HashSet<String>,
     pub sent_top_ups: HashSet<String>,
     pub acknowledged_top_ups: HashSet<String>,
+    pub holds: HoldRecord,
 }
 
 pub struct Load {
@@ -43,6 +46,7 @@ pub struct Load {
 struct Unanswered {
     batches: Vec<Value>,
     top_ups: Vec<String>,
+    holds: Vec<String>,
     lost_top_ups: usize,
 }
 
@@ -58,6 +62,7 @@ pub enum Who {
 pub struct Work {
     reporters: Vec<JoinHandle<Option<Value>>>,
     buyers: Vec<JoinHandle<Option<String>>>,
+    holders: Vec<JoinHandle<Option<String>>>,
 }
 
 impl Load {
@@ -89,6 +94,7 @@ impl Load {
     pub fn start(&mut self, running: &[&Running], who: Who) -> Work {
         let mut batches = std::mem::take(&mut self.unanswered.batches);
         let mut top_ups = std::mem::take(&mut self.unanswered.top_ups);
+        let mut holds = std::mem::take(&mut self.unanswered.holds);
         let reporters = (0..REPORTERS).map(|worker| {
             let url = &running[worker % running.len()].url;
             let (url, key) = (format!("{url}/v1/events"), self.api_key.clone());
@@ -101,9 +107,15 @@ impl Load {
             let (method, record) = (self.method.clone(), Arc::clone(&self.record));
             tokio::spawn(buy(browser, method, top_ups.pop(), record))
         });
+        let holders = (0..HOLDERS).map(|worker| {
+            let url = running[worker % running.len()].url.clone();
+            let (key, record) = (self.api_key.clone(), Arc::clone(&self.record));
+            tokio::spawn(hold(url, key, holds.pop(), record))
+        });
         Work {
             reporters,
             buyers: buyers.collect(),
+            holders: holders.collect(),
         }
     }
 
@@ -112,6 +124,10 @@ impl Load {
         for reporter in work.reporters {
             let left = reporter.await.expect("no reporter panicked");
             self.unanswered.batches.extend(left);
+        }
+        for holder in work.holders {
+            let left = holder.await.expect("no holder panicked");
+            self.unanswered.holds.extend(left);
         }
         for buyer in work.buyers {
             let Some(left) = buyer.await.expect("no buyer panicked") else {

@@ -28,6 +28,7 @@ pub struct Seeded {
     pub email: String,
     pub password: String,
     pub api_key: String,
+    pub organization_id: String,
 }
 
 /// A server process.
@@ -77,6 +78,15 @@ impl Installation {
             .args(["--addr", &format!("127.0.0.1:{}", self.port)]);
         let printed = success(seed.output().await.expect("it runs"));
         serde_json::from_str(printed.lines().last().expect("a line")).expect("JSON")
+    }
+
+    /// Gives credit, where nobody adds any.
+    pub async fn grant(&self, organization: &str, dollars: &str) {
+        let mut grant = self.command("grant");
+        grant
+            .args(["--organization", organization, "--amount", dollars])
+            .args(["--key", "kills", "--reason", "So that holds are granted"]);
+        success(grant.output().await.expect("it runs"));
     }
 
     /// The last line of `prove`; the test fails when it does not hold.

@@ -1,6 +1,9 @@
 mod balance;
 mod docs;
 mod events;
+mod holds;
 mod keys;
+mod limits;
 mod openapi;
 mod transactions;
+mod usage;

@@ -11,16 +11,23 @@ use crate::support::{client, with_server};
 const UPDATE: &str = "UPDATE_OPENAPI";
 
 /// Every route that machines may call. A new one belongs here, into `tenants` and into `API.md`.
-const ROUTES: [&str; 10] = [
+const ROUTES: [&str; 17] = [
     "GET /healthz",
     "GET /metrics",
     "GET /openapi.json",
     "GET /readyz",
     "GET /v1/balance",
+    "GET /v1/holds/{id}",
+    "GET /v1/limits",
     "GET /v1/transactions",
     "GET /v1/transactions/{id}",
+    "GET /v1/usage",
     "POST /api/v1/events",
     "POST /v1/events",
+    "POST /v1/holds",
+    "POST /v1/holds/{id}/capture",
+    "POST /v1/holds/{id}/heartbeat",
+    "POST /v1/holds/{id}/release",
     "POST /webhooks/stripe",
 ];
 

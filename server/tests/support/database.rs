@@ -17,9 +17,14 @@ impl TestDatabase {
         reason = "tests have no command line of their own"
     )]
     pub async fn create() -> Self {
-        let Ok(server) = std::env::var(SERVER) else {
-            return Self::Sqlite;
-        };
+        match std::env::var(SERVER) {
+            Ok(server) => Self::on(server).await,
+            Err(_) => Self::Sqlite,
+        }
+    }
+
+    /// A new database on a PostgreSQL server.
+    pub async fn on(server: String) -> Self {
         let name = format!("test_{}", Uuid::now_v7().simple());
         run(&server, &format!("create database {name}")).await;
         Self::Postgres { server, name }

@@ -10,7 +10,9 @@ pub mod tenant;
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
-use server::config::{AddressConfig, DatabaseConfig, GatewayConfig, ListenConfig, SiteConfig};
+use server::config::{
+    AddressConfig, DatabaseConfig, GateConfig, GatewayConfig, ListenConfig, SiteConfig,
+};
 use server::lifecycle::{ServeConfig, Server};
 
 pub use browser::Browser;
@@ -77,6 +79,7 @@ pub fn config(directory: &TestDirectory, database: &TestDatabase) -> ServeConfig
             dev: false,
         },
         gateway: GatewayConfig::default(),
+        gate: GateConfig::default(),
     }
 }
 

@@ -201,12 +201,19 @@ async fn a_cursor_of_one_shows_the_other_only_their_own_rows() {
 }
 
 /// Every route that takes a key. A new one must be tried here too.
-const MACHINE_ROUTES: [(&str, &str); 5] = [
+const MACHINE_ROUTES: [(&str, &str); 12] = [
     ("POST", "/v1/events"),
     ("POST", "/api/v1/events"),
+    ("POST", "/v1/holds"),
+    ("GET", "/v1/holds/{id}"),
+    ("POST", "/v1/holds/{id}/capture"),
+    ("POST", "/v1/holds/{id}/release"),
+    ("POST", "/v1/holds/{id}/heartbeat"),
+    ("GET", "/v1/limits"),
     ("GET", "/v1/balance"),
     ("GET", "/v1/transactions"),
     ("GET", "/v1/transactions/{id}"),
+    ("GET", "/v1/usage"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -253,6 +260,63 @@ async fn a_transaction_of_one_is_not_there_for_the_other() {
         ] {
             let (_, body) = read(&bob, path).await;
             assert_eq!(body, json!({ "transactions": [], "next": null }), "{path}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_of_one_is_not_there_for_the_other() {
+    with_server(async |test| {
+        let (ada, bob) = (test.tenant("Ada").await, test.tenant("Bob").await);
+        furnish(&ada, &ada.browser().await).await;
+        let asked = json!({ "id": "shared-id", "model": "gpt-oss-120b", "input_tokens": 112 });
+        let call = async |tenant: &Tenant, method: reqwest::Method, path: &str, body: &Value| {
+            let request = client().request(method, test.at(path)).json(body);
+            let request = request.header("x-api-key", &tenant.api_key);
+            told(request.send().await.unwrap()).await
+        };
+        let (status, hold) = call(&ada, reqwest::Method::POST, "/v1/holds", &asked).await;
+        assert_eq!(status, StatusCode::OK, "{hold}");
+        let path = format!("/v1/holds/{}", hold["id"].as_str().unwrap());
+        let used = json!({ "input_tokens": 112, "output_tokens": 44 });
+        for (method, path) in [
+            (reqwest::Method::GET, path.clone()),
+            (reqwest::Method::POST, format!("{path}/capture")),
+            (reqwest::Method::POST, format!("{path}/release")),
+            (reqwest::Method::POST, format!("{path}/heartbeat")),
+        ] {
+            let (status, body) = call(&bob, method, &path, &used).await;
+            assert_eq!(status, StatusCode::NOT_FOUND, "{path}: {body}");
+        }
+        // The same id is another request in another organization, and there is no credit for it.
+        let (status, body) = call(&bob, reqwest::Method::POST, "/v1/holds", &asked).await;
+        assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{body}");
+        let (_, limits) = call(&bob, reqwest::Method::GET, "/v1/limits", &Value::Null).await;
+        assert_eq!(limits["open_holds"]["used"], 0, "{limits}");
+        assert_eq!(limits["credit"]["balance"], "0.00", "{limits}");
+        let (_, hold) = call(&ada, reqwest::Method::GET, &path, &Value::Null).await;
+        assert_eq!(hold["state"], "open");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn usage_of_one_is_not_summed_up_for_the_other() {
+    with_server(async |test| {
+        let (ada, bob) = (test.tenant("Ada").await, test.tenant("Bob").await);
+        furnish(&ada, &ada.browser().await).await;
+        for path in [
+            "/v1/usage?group_by=model,project,api_key".to_owned(),
+            format!("/v1/usage?project_id={}", ada.project),
+        ] {
+            for (tenant, requests) in [(&ada, 1), (&bob, 0)] {
+                let request = client().get(test.at(&path));
+                let request = request.header("x-api-key", &tenant.api_key);
+                let (_, body) = told(request.send().await.unwrap()).await;
+                assert_eq!(body["total"]["requests"], requests, "{path}: {body}");
+                assert_eq!(body["rows"].as_array().unwrap().len(), requests, "{path}");
+            }
         }
     })
     .await;

@@ -7,7 +7,7 @@ use types::ids::TopUpId;
 use types::tenancy::Role;
 
 use crate::support::tenant::{GOOD_CARD, told};
-use crate::support::{Browser, TestServer, with_config, with_server};
+use crate::support::{Browser, Tenant, TestServer, with_config, with_server};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn signed_out_every_page_leads_to_the_sign_in_and_back() {
@@ -132,6 +132,51 @@ async fn who_may_not_change_money_is_refused_by_every_server_function_that_does(
         let (function, fields) = calls[0];
         admin.json(function, fields).await;
         assert_eq!(tenant.balance().await, "25.00");
+    })
+    .await;
+}
+
+/// All tabs of a browser share a session: a page that shows another organization than the one it is
+/// for now must neither pay for it, nor read it, nor call a payment of its own unknown.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_organization_is_told_so_before_anything_is_done() {
+    with_server(async |test| {
+        let (ada, bob) = (test.tenant("Ada").await, test.tenant("Bob").await);
+        let browser = ada.browser().await;
+        let token = ada.token(&browser, GOOD_CARD).await;
+        let id = TopUpId::generate().to_string();
+        let pay: &[(&str, &str)] = &[
+            ("id", &id),
+            ("amount", "25"),
+            ("method", ""),
+            ("token", &token),
+        ];
+        let call = async |page_of: &Tenant, function: &str, fields: &[(&str, &str)]| {
+            let request = browser.request(Method::POST, &format!("/api/{function}"));
+            let request = request.header(ACCEPT, "application/json");
+            let request = request.header("x-organization", page_of.organization.to_string());
+            told(request.form(fields).send().await.unwrap()).await
+        };
+        let calls: [(&str, &[(&str, &str)]); 9] = [
+            ("start_top_up", pay),
+            ("top_up_status", &[("id", &id)]),
+            ("cancel_top_up", &[("id", &id)]),
+            ("add_payment_method", &[("token", &token)]),
+            ("set_default_payment_method", &[("id", &id)]),
+            ("remove_payment_method", &[("id", &id)]),
+            ("billing_page", &[]),
+            ("history_page", &[]),
+            ("organizations", &[]),
+        ];
+        for (function, fields) in calls {
+            let (status, body) = call(&bob, function, fields).await;
+            assert_eq!(status, StatusCode::CONFLICT, "{function}: {body}");
+            assert_eq!(body, "other_organization", "{function}");
+        }
+        assert_eq!(ada.balance().await, "0.00");
+        let (status, body) = call(&ada, "start_top_up", pay).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        assert_eq!(ada.balance().await, "25.00");
     })
     .await;
 }

@@ -100,6 +100,7 @@ async fn answers_to_what_is_refused_or_breaks_carry_them_too() {
         let too_large = test.browser().call("sign_in", &form).await;
         let too_large_form = test.browser().post("sign_in", &form).await;
         let broken = browser.call("top_up_status", &[("id", "not-an-id")]).await;
+        assert!(value(too_large_form.headers(), "content-type").starts_with("text/html"));
         for (response, status) in [(too_large, 413), (too_large_form, 413), (broken, 500)] {
             assert_eq!(response.status(), status);
             let headers = response.headers();

@@ -246,7 +246,7 @@ async fn answer_bank_anyway(url: &str) {
 const ASKING_CARD: &str = "4000000000003220";
 
 /// A top-up with a card whose bank asks; its id and the bank's page.
-async fn start_asking(tenant: &Tenant, browser: &Browser) -> (String, String) {
+pub(super) async fn start_asking(tenant: &Tenant, browser: &Browser) -> (String, String) {
     let token = tenant.token(browser, ASKING_CARD).await;
     let id = TopUpId::generate().to_string();
     let fields = [
@@ -265,7 +265,7 @@ async fn start_asking(tenant: &Tenant, browser: &Browser) -> (String, String) {
 }
 
 /// Answers the bank's question as its page does.
-async fn answer_bank(url: &str, outcome: &str) -> reqwest::Response {
+pub(super) async fn answer_bank(url: &str, outcome: &str) -> reqwest::Response {
     let page = client().get(url).send().await.unwrap();
     assert_eq!(page.status(), StatusCode::OK);
     let html = page.text().await.unwrap();

@@ -26,6 +26,8 @@ pub struct Plot {
     pub points: Vec<(i128, i128)>,
     /// Evenly spaced, highest first.
     pub ticks: Vec<Tick>,
+    /// Where nothing is left: what is below it is owed.
+    zero: i128,
 }
 
 impl Plot {
@@ -54,6 +56,7 @@ impl Plot {
         Self {
             points: points.collect(),
             ticks: ticks.collect(),
+            zero: y(0),
         }
     }
 
@@ -62,9 +65,10 @@ impl Plot {
         format!("M{}", points.collect::<Vec<_>>().join("L"))
     }
 
-    /// The line, closed along the lower edge.
+    /// Between the line and zero, on whichever side of it the line is.
     pub fn area(&self) -> String {
-        format!("{}L{WIDTH} {HEIGHT}L0 {HEIGHT}Z", self.line())
+        let zero = self.zero;
+        format!("{}L{WIDTH} {zero}L0 {zero}Z", self.line())
     }
 }
 
@@ -214,6 +218,21 @@ mod tests {
         assert_eq!(plot.points.first(), Some(&(0, HEIGHT)));
         assert_eq!(plot.points.last().map(|(x, _)| *x), Some(WIDTH));
         assert!(plot.points.iter().all(|(_, y)| (0..=HEIGHT).contains(y)));
+    }
+
+    #[test]
+    fn what_is_filled_lies_between_the_line_and_zero() {
+        for balances in [
+            [-10 * DOLLAR, -5 * DOLLAR],
+            [-10 * DOLLAR, 20 * DOLLAR],
+            [5 * DOLLAR, 20 * DOLLAR],
+        ] {
+            let plot = Plot::of(&balances);
+            let zero = plot.ticks.iter().find(|tick| tick.label == "$0").unwrap().y;
+            let area = plot.area();
+            let end = format!("L{WIDTH} {zero}L0 {zero}Z");
+            assert!(area.ends_with(&end), "{area} does not end with {end}");
+        }
     }
 
     #[test]

@@ -3,11 +3,12 @@
 
 mod geometry;
 
-use chrono::{Datelike, NaiveDate};
+use chrono::NaiveDate;
 use leptos::prelude::*;
 use types::money::Money as Amount;
 
 use self::geometry::{HEIGHT, Plot, WIDTH};
+use super::day::day_label;
 use super::money::{Money, MoneyStyle};
 
 /// One day: its last balance.
@@ -37,7 +38,7 @@ pub fn BalanceLine(days: Vec<Day>) -> impl IntoView {
                 </div>
             </div>
             <details class="balance-table">
-                <summary>"Table"</summary>
+                <summary>"Table, by UTC day"</summary>
                 <DayTable days/>
             </details>
         </figure>
@@ -58,7 +59,11 @@ fn Line(plot: Plot, days: Vec<Day>) -> impl IntoView {
         let at = cursor.get().unwrap_or(count - 1);
         days.with_value(|days| {
             let (day, balance) = days[at];
-            format!("{}: {}", day_label(day), balance.dollars().rounded_down())
+            format!(
+                "{} (UTC): {}",
+                day_label(day),
+                balance.dollars().rounded_down()
+            )
         })
     };
     let follow = move |event: leptos::ev::PointerEvent| {
@@ -159,15 +164,4 @@ fn EmptyLine() -> impl IntoView {
         </div>
     }
     .into_any()
-}
-
-/// `Nov 23`
-fn day_label(day: NaiveDate) -> String {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let month = usize::try_from(day.month0())
-        .ok()
-        .and_then(|month| MONTHS.get(month));
-    format!("{} {}", month.unwrap_or(&""), day.day())
 }

@@ -17,6 +17,7 @@ use super::icon::{Glyph, Icon};
 use super::problem::{Problem, Problems, input_id};
 use crate::browser;
 use crate::layout::payments_mode::PaymentsMode;
+use crate::server_fns::billing_page::BillingPage as Page;
 
 /// A card while it is typed. It stays as it is when a payment fails.
 #[derive(Clone, Copy)]
@@ -176,16 +177,24 @@ fn TestCardHint() -> impl IntoView {
 
 /// Where a card goes, for whoever is about to pay with one. Stands beside the button.
 #[component]
-pub fn SecureLine() -> impl IntoView {
+pub fn SecureLine(page: RwSignal<Page>) -> impl IntoView {
+    let words = page.with_untracked(|page| where_a_card_goes(&page.tokenizer));
     view! {
         <p class="secure-line">
             <Icon glyph=Glyph::Lock/>
-            <span>
-                "Secure checkout. Card details go straight to the payment processor and never touch our servers."
-            </span>
+            <span>{words}</span>
         </p>
     }
     .into_any()
+}
+
+/// The sandbox is a part of this server: there it would be untrue that no card comes to us.
+fn where_a_card_goes(tokenizer: &TokenizerView) -> &'static str {
+    if tokenizer.url.starts_with('/') {
+        "Test mode. Cards go to this server's own sandbox."
+    } else {
+        "Secure checkout. Card details go straight to the payment processor and never touch our servers."
+    }
 }
 
 fn type_number(input: &HtmlInputElement, value: RwSignal<String>) {
@@ -216,4 +225,23 @@ fn type_security_code(input: &HtmlInputElement, value: RwSignal<String>) {
     let caret = browser::caret(input).min(code.len());
     browser::rewrite(input, &code, caret);
     value.set(code);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_where_cards_go_to_another_server_is_it_said_that_none_comes_to_ours() {
+        let words = |url: &str| {
+            where_a_card_goes(&TokenizerView {
+                url: url.to_owned(),
+                publishable_key: String::new(),
+            })
+        };
+        let own = words("/sandbox/v1/payment_methods");
+        assert!(own.contains("sandbox") && !own.contains("never"), "{own}");
+        let others = words("https://api.stripe.com/v1/payment_methods");
+        assert!(others.contains("never touch our servers"), "{others}");
+    }
 }

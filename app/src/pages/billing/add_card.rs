@@ -71,7 +71,7 @@ pub fn AddCardDialog(
                     >
                         <span>"Save card"</span>
                     </button>
-                    <SecureLine/>
+                    <SecureLine page/>
                 </div>
             </form>
         </Dialog>

@@ -1,8 +1,10 @@
 use leptos::prelude::*;
 use types::balance::Balance;
+use types::top_up::TopUpLimits;
 
 use crate::components::balance_line::{BalanceLine, Day};
 use crate::components::money::{Money, MoneyStyle};
+use crate::pages::billing::add_credit::Settling;
 
 /// `$999,999.99`: what is longer is written smaller on a narrow page.
 const USUAL_LENGTH: usize = 11;
@@ -11,6 +13,7 @@ const USUAL_LENGTH: usize = 11;
 #[component]
 pub fn BalanceCard(
     balance: Balance,
+    limits: TopUpLimits,
     daily: Vec<Day>,
     runway_days: Option<u32>,
     /// What may be done about it.
@@ -35,9 +38,12 @@ pub fn BalanceCard(
                     <Money amount=posted style=MoneyStyle::RoundedDown/>
                 </p>
                 {exact.map(|exact| view! {
-                    <p class="balance-exact mono" title="The exact balance">{exact}</p>
+                    <p class="balance-exact">
+                        "Exactly "
+                        <span class="mono" title="The exact balance">{exact}</span>
+                    </p>
                 })}
-                <Parts balance/>
+                <Parts balance limits/>
                 <p class="balance-runway">{runway(runway_days, balance)}</p>
                 <p class="balance-purpose">"API usage is paid from this balance."</p>
             </div>
@@ -49,24 +55,25 @@ pub fn BalanceCard(
 
 /// Held, available and owed, where they say more than the balance does.
 #[component]
-fn Parts(balance: Balance) -> impl IntoView {
+fn Parts(balance: Balance, limits: TopUpLimits) -> impl IntoView {
     let held = (!balance.held.is_zero()).then(|| balance.held.dollars());
-    let available = held
-        .and_then(|_| balance.available().ok())
+    // Less than the balance where something is set aside, or has expired and is still booked.
+    let available = (!balance.held.is_zero() || !balance.expired.is_zero())
+        .then(|| balance.available().ok())
+        .flatten()
         .map(|money| money.dollars());
-    let owed = (!balance.owed.is_zero()).then(|| balance.owed.dollars());
     let promotional = (!balance.promotional.is_zero()).then(|| balance.promotional.dollars());
     let parts = [
         ("Available", available),
         ("Held for running requests", held),
         ("Promotional", promotional),
-        ("Owed, settled by your next top-up", owed),
     ];
     let shown: Vec<_> = parts
         .into_iter()
         .filter_map(|(label, amount)| Some((label, amount?)))
         .collect();
-    (!shown.is_empty()).then(|| {
+    let settling = Settling::of(&balance, limits);
+    (!shown.is_empty() || settling.is_some()).then(|| {
         let rows = shown.into_iter().map(|(label, amount)| {
             view! {
                 <div>
@@ -75,8 +82,30 @@ fn Parts(balance: Balance) -> impl IntoView {
                 </div>
             }
         });
-        view! { <dl class="balance-parts">{rows.collect_view()}</dl> }
+        view! {
+            <dl class="balance-parts">
+                {rows.collect_view()}
+                {settling.map(|settling| view! { <Owed settling/> })}
+            </dl>
+        }
     })
+}
+
+/// What is said to settle what is owed must settle it: to the cent, and rounded up.
+#[component]
+fn Owed(settling: Settling) -> impl IntoView {
+    let label = if settling.by_any {
+        "Owed, settled by your next top-up"
+    } else {
+        "Owed, settled by adding"
+    };
+    let amount = settling.amount.dollars();
+    view! {
+        <div>
+            <dt>{label}</dt>
+            <dd><Money amount style=MoneyStyle::Cents/></dd>
+        </div>
+    }
 }
 
 fn runway(days: Option<u32>, balance: Balance) -> String {

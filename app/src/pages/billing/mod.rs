@@ -172,7 +172,7 @@ fn Content(page: Page, standing: Standing, asked: Asked, refusals: Refusals) -> 
     let methods = Memo::new(move |_| page.with(|page| page.payment_methods.clone()));
     let recent = Memo::new(move |_| page.with(|page| page.recent.clone()));
     let plan = page.with_untracked(|page| page.plan.clone());
-    let role = page.with_untracked(|page| page.role);
+    let (role, limits) = page.with_untracked(|page| (page.role, page.limits));
     view! {
         {move || form.notice.get().map(|top_up| view! { <ResultNotice top_up role/> })}
         {matches!(standing, Standing::Unknown(_)).then(|| view! { <UnknownNotice/> })}
@@ -187,6 +187,7 @@ fn Content(page: Page, standing: Standing, asked: Asked, refusals: Refusals) -> 
             <PlainTopUp
                 id
                 methods=page.payment_methods.clone()
+                balance=page.balance
                 limits=page.limits
                 refusal=top_up_refusal.get_value()
             />
@@ -195,7 +196,7 @@ fn Content(page: Page, standing: Standing, asked: Asked, refusals: Refusals) -> 
             {move || {
                 let (balance, daily, runway_days) = balance.get();
                 view! {
-                    <BalanceCard balance daily runway_days>
+                    <BalanceCard balance limits daily runway_days>
                         <AddCreditButton role form/>
                     </BalanceCard>
                 }
@@ -285,7 +286,9 @@ fn take_over(parts: TakeOver) {
         } = parts;
         let has_resumed = resume(form);
         if let Some(id) = plain_form.get_untracked() {
-            if !has_resumed {
+            if has_resumed {
+                form.open();
+            } else {
                 form.open_with(refusal.with_value(|refusal| Typed::read(id, refusal.as_ref())));
             }
         } else if let Some(id) = plain_removal.get_untracked() {
@@ -321,6 +324,7 @@ fn resume(form: TopUpForm) -> bool {
             organization: form.organization(),
             stage: Stage::Sent,
         }),
+        (Some(kept), None) if kept.stage == Stage::Sent && kept.is_put_away() => form.follow(kept),
         (Some(kept), None) if kept.stage == Stage::Sent => form.resume(kept),
         (Some(kept), None) => {
             form.use_again(kept);

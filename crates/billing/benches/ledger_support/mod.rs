@@ -1,20 +1,25 @@
 //! A database with organizations to measure on, and the bare rows to measure against.
 
 mod raw;
+mod reading;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use billing::credits::NewGrant;
 use billing::{ApiKeyCaller, Billing, BillingSettings, GatewaySettings, SystemClock};
 use sqlx::any::install_default_drivers;
 use sqlx::{AnyConnection, Connection, Executor};
 use types::ids::UserId;
+use types::money::Money;
 use types::payment::TokenizerView;
 use types::top_up::TopUpLimits;
 use types::usage::{Repeat, Tokens, UsageEvent};
 use uuid::Uuid;
 
+/// What each organization has to spend: $100,000, more than is measured with.
+const CREDIT_NANOS: i64 = 100_000_000_000_000;
 /// How many organizations there are.
 const ORGANIZATIONS: usize = 1_000;
 /// How many events are on their way at once: half of what the queue holds.
@@ -39,6 +44,11 @@ impl Options {
         }
     }
 
+    /// SQLite, and the PostgreSQL server that the environment names.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "benchmarks have no command line of their own"
+    )]
     pub fn databases(&self) -> Vec<String> {
         let mut urls = vec!["sqlite".to_owned()];
         urls.extend(std::env::var("BILLING_BENCH_DATABASE_URL"));
@@ -275,6 +285,15 @@ impl Bench {
         println!("proved: {} events", proof.events);
         if let Some(directory) = self.directory {
             std::fs::remove_dir_all(directory).expect("the directory can be removed");
+        } else if let Some((server, name)) = self.url.rsplit_once('/') {
+            let mut connection = AnyConnection::connect(&format!("{server}/postgres"))
+                .await
+                .expect("PostgreSQL answers");
+            let drop = sqlx::AssertSqlSafe(format!("drop database {name}"));
+            connection
+                .execute(drop)
+                .await
+                .expect("the database can be dropped");
         }
     }
 }
@@ -305,6 +324,14 @@ async fn caller(billing: &Billing, owner: UserId, number: usize) -> ApiKeyCaller
         .create_organization(&name, owner)
         .await
         .expect("an organization can be made");
+    // So that usage is paid from a lot of credit, as it is for whoever pays.
+    let amount = Money::from_nanos(CREDIT_NANOS);
+    let grant = NewGrant::new(format!("bench-{number}"), amount, "Measuring".to_owned());
+    billing
+        .credits()
+        .grant(organization, grant)
+        .await
+        .expect("credit can be given");
     let operator = billing.operator();
     let project = operator
         .create_project(organization, "Production")

@@ -106,7 +106,6 @@ fn name(account: &str) -> Result<String, StoreError> {
     let (root, leaf) = match kind {
         "prepaid" => ("Liabilities", "Prepaid"),
         "promotional" => ("Liabilities", "Promotional"),
-        "held" => ("Liabilities", "Held"),
         "owed" => ("Assets", "Owed"),
         _ => return Err(unknown()),
     };
@@ -131,7 +130,6 @@ mod tests {
         for account in [
             crate::chart::prepaid(organization),
             crate::chart::promotional(organization),
-            crate::chart::held(organization),
             crate::chart::owed(organization),
         ] {
             assert!(name(&account.to_string()).is_ok(), "{account}");

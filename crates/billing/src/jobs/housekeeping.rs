@@ -1,16 +1,19 @@
 //! What is put in order now and then: cards that the gateway is to forget, notices that are too old
-//! to be repeated, and a word to the operator about payments that only another account can end.
+//! to be repeated, usage that a process which ended had not summed up, and a word to the operator
+//! about payments that only another account can end.
 //!
-//! Owns how much is done in one run; what it means is with the cards and the notices.
+//! Owns how much is done in one run; what it means is with the cards, the notices and
+//! the sums.
 
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 
 use crate::db::micros;
+use crate::metering::rollup;
 use crate::payments::detachment;
 use crate::top_up::pending;
-use crate::{Core, StoreError};
+use crate::{Core, StoreError, holds};
 
 /// The gateway sends a notice again for so long at most, by itself or because a person asks.
 const NOTICES_KEPT: TimeDelta = TimeDelta::days(30);
@@ -24,6 +27,8 @@ pub struct Tidied {
     pub cards: usize,
     /// Notices that are no longer remembered.
     pub notices: u64,
+    /// Holds that are no longer remembered.
+    pub holds: u64,
     /// Open payments of another account of the gateway, which wait for its keys.
     pub payments_elsewhere: i64,
 }
@@ -46,12 +51,17 @@ impl Housekeeping {
     pub async fn run(&self) -> Result<Tidied, StoreError> {
         let cards = detachment::detach_due(&self.core).await?;
         let notices = self.forget_notices().await?;
+        let holds = holds::forget_old(&self.core).await?;
         let mut connection = self.core.db.readers().acquire().await?;
         let account = self.core.gateway.account();
         let payments_elsewhere = pending::count_elsewhere_in(&mut connection, account).await?;
+        drop(connection);
+        // Last: if one organization's usage cannot be summed up, all else is done.
+        rollup::catch_up_left_behind(&self.core).await?;
         Ok(Tidied {
             cards,
             notices,
+            holds,
             payments_elsewhere,
         })
     }

@@ -6,6 +6,8 @@ use types::money::Cost;
 use types::time::Timestamp;
 use types::usage::{Repeat, UsageEvent};
 
+use crate::holds::HOLD_SOURCE;
+
 /// The longest source, id, model or request id, in bytes.
 pub const MOST_TEXT_BYTES: usize = 200;
 /// The most tokens of one kind in one request: a hundred times the largest context there is.
@@ -20,6 +22,8 @@ const AHEAD: TimeDelta = TimeDelta::hours(1);
 pub enum EventFault {
     #[error("{field} must have 1 to {MOST_TEXT_BYTES} bytes and no control characters")]
     Text { field: &'static str },
+    #[error("source `{HOLD_SOURCE}` is for captures of holds; name your own")]
+    ReservedSource,
     #[error("{field} must be a whole number from 0 to {MOST_TOKENS}")]
     Tokens { field: &'static str },
     #[error("data.cached_input_tokens is a part of data.input_tokens and cannot be more")]
@@ -48,6 +52,7 @@ impl EventFault {
     pub const fn field(&self) -> &'static str {
         match self {
             Self::Text { field } | Self::Tokens { field } => field,
+            Self::ReservedSource => "source",
             Self::CachedAboveInput => "data.cached_input_tokens",
             Self::Status => "data.status",
             Self::Latency => "data.latency_ms",
@@ -63,6 +68,7 @@ impl EventFault {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Text { .. }
+            | Self::ReservedSource
             | Self::Tokens { .. }
             | Self::CachedAboveInput
             | Self::Status
@@ -73,6 +79,15 @@ impl EventFault {
             Self::UnknownProject => "unknown_project",
             Self::UnknownApiKey => "unknown_api_key",
         }
+    }
+}
+
+/// Checks what only comes from outside: captures have a source of their own.
+pub(super) fn source(event: &UsageEvent) -> Result<(), EventFault> {
+    if event.source == HOLD_SOURCE {
+        Err(EventFault::ReservedSource)
+    } else {
+        Ok(())
     }
 }
 

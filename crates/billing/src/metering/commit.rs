@@ -9,21 +9,26 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ledger::bulk::Head;
 use ledger::{Batch, Source};
-use types::balance::Balance;
 use types::ids::{BatchId, OrganizationId};
-use types::money::{Cost, Money};
+use types::money::Cost;
 use types::time::Timestamp;
 
-use super::bulk::{
-    Bulk, BulkTx, DayKey, EventRow, Known, UniqueKey, UsageBatch, WriteError, Writes,
-};
+use super::bulk::{Bulk, BulkTx, EventRow, Known, UniqueKey, UsageBatch, WriteError, Writes};
+use super::hold_jobs;
 use super::priced::{Priced, SeriesKey, SourceKey};
-use super::queue::Job;
+use super::queue::{Job, Outcome, Task};
+use super::rollup::counted::sum_up;
+use super::rollup::sums::BatchSums;
 use super::{FirstUse, IngestError, Ingested};
-use crate::{StoreError, chart, posting_rules};
+use crate::holds::desk::{Desk, get_head};
+use crate::holds::gate::{Gate, Sight};
+use crate::{StoreError, posting_rules};
 
 /// The most numbers that are remembered; beyond it they are looked up again.
 const MOST_NUMBERS: usize = 100_000;
+
+/// The locked books of a commit.
+type Heads = BTreeMap<OrganizationId, Head>;
 
 /// The numbers of sources and series, as committed.
 #[derive(Default)]
@@ -58,15 +63,19 @@ impl From<StoreError> for CommitError {
 
 /// What became of each job, in their order.
 pub(super) struct Committed {
-    pub(super) results: Vec<Result<Ingested, IngestError>>,
+    pub(super) outcomes: Vec<Outcome>,
+    /// What organizations have available after it; `None`: nothing was looked at.
+    pub(super) sight: Option<Sight>,
     /// Whether an event had been counted before: then others of its sender are likely to be.
     pub(super) had_replays: bool,
+    /// What the new events add up to, batch by batch.
+    pub(super) sums: Vec<BatchSums>,
 }
 
 /// Commits what is new of `jobs`, which were priced when there were `rate_count` versions of
 /// rates.
 pub(super) async fn commit(
-    bulk: &impl Bulk,
+    (bulk, gate): (&impl Bulk, &Gate),
     numbers: &mut Numbers,
     jobs: &[Job],
     rate_count: i64,
@@ -74,13 +83,13 @@ pub(super) async fn commit(
     expects_replays: bool,
 ) -> Result<Committed, CommitError> {
     if !expects_replays {
-        match attempt(bulk, numbers, jobs, rate_count, now, false).await {
+        match attempt(bulk, gate, numbers, jobs, rate_count, now, false).await {
             Err(AttemptError::KnownKey) => {}
             Err(AttemptError::Commit(error)) => return Err(error),
             Ok(committed) => return Ok(committed),
         }
     }
-    match attempt(bulk, numbers, jobs, rate_count, now, true).await {
+    match attempt(bulk, gate, numbers, jobs, rate_count, now, true).await {
         Ok(committed) => Ok(committed),
         Err(AttemptError::Commit(error)) => Err(error),
         // Under the locks of all books nobody else could have counted it after the look-up.
@@ -103,6 +112,7 @@ impl From<StoreError> for AttemptError {
 
 async fn attempt(
     bulk: &impl Bulk,
+    gate: &Gate,
     numbers: &mut Numbers,
     jobs: &[Job],
     rate_count: i64,
@@ -114,13 +124,14 @@ async fn attempt(
         return Err(AttemptError::Commit(CommitError::NewRates));
     }
     let found = find_numbers(&mut tx, numbers, jobs).await?;
-    let organizations: Vec<OrganizationId> = {
-        let mut all: Vec<_> = jobs.iter().map(|job| job.organization).collect();
-        all.sort_unstable();
-        all.dedup();
-        all
-    };
-    let heads = tx.lock_heads(&organizations).await?;
+    let organizations = organizations(jobs);
+    let mut heads: Heads = tx
+        .lock_heads(&organizations)
+        .await?
+        .into_iter()
+        .map(|head| (head.organization(), head))
+        .collect();
+    let turn = gate.take_turn();
     let source_no = |priced: &Priced| {
         let known = numbers.sources.get(&priced.source);
         known.or_else(|| found.sources.get(&priced.source)).copied()
@@ -130,18 +141,43 @@ async fn attempt(
         known.or_else(|| found.series.get(&priced.series)).copied()
     };
     let known = if looks_first {
-        let keys: Vec<UniqueKey> = all_events(jobs)
+        let keys: Vec<UniqueKey> = reported_events(jobs)
             .filter_map(|priced| Some((priced.key, source_no(priced)?)))
             .collect();
         tx.known(&keys).await?
     } else {
         HashMap::new()
     };
-    let chosen = choose(jobs, &known, now, source_no)?;
+    let asked = hold_jobs::asked(jobs);
+    let mut desk = match &asked {
+        Some(asked) => Some(Desk::new(tx.holds(asked, now).await?, now)),
+        None => None,
+    };
+    let mut chosen = choose(jobs, &known, &mut desk, now, source_no)?;
+    let mut writes = Writes::default();
     if !chosen.new.is_empty() {
         let carries = tx.carries(&organizations).await?;
         let nos = tx.batch_nos(chosen.new.len()).await?;
-        let writes = plan(heads, chosen.new, &carries, nos, now, series_no)?;
+        plan(
+            &mut writes,
+            &mut heads,
+            chosen.new,
+            &carries,
+            nos,
+            now,
+            series_no,
+        )?;
+    }
+    if let Some(desk) = desk {
+        let outcomes = &mut chosen.outcomes;
+        hold_jobs::settle(desk, jobs, outcomes, &mut heads, &mut writes, now)?;
+    }
+    let available = hold_jobs::known_available(&heads, asked.as_ref(), now)?;
+    let sight = Some(Sight { turn, available });
+    let sums = sum_up(&writes)?;
+    let outcomes = all_of(chosen.outcomes)?;
+    if !writes.batches.is_empty() || !writes.holds.is_empty() {
+        writes.heads = heads.into_values().filter(Head::is_changed).collect();
         tx.write(&writes).await.map_err(|error| match error {
             WriteError::KnownKey => AttemptError::KnownKey,
             WriteError::Store(error) => error.into(),
@@ -150,14 +186,36 @@ async fn attempt(
         numbers.learn(found);
     }
     Ok(Committed {
-        results: chosen.results,
+        outcomes,
+        sight,
         had_replays: chosen.had_replays,
+        sums,
     })
 }
 
+/// Whose the jobs are, in the order in which their books are locked.
+fn organizations(jobs: &[Job]) -> Vec<OrganizationId> {
+    let mut all: Vec<_> = jobs.iter().map(|job| job.organization).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
 fn all_events(jobs: &[Job]) -> impl Iterator<Item = &Priced> {
-    jobs.iter()
-        .flat_map(|job| job.events.iter().map(|(_, priced)| priced))
+    jobs.iter().flat_map(Job::events)
+}
+
+/// Those that may have been counted before: whether a capture was is known by its hold.
+fn reported_events(jobs: &[Job]) -> impl Iterator<Item = &Priced> {
+    let reports = jobs
+        .iter()
+        .filter(|job| matches!(job.task, Task::Usage { .. }));
+    reports.flat_map(Job::events)
+}
+
+fn all_of(outcomes: Vec<Option<Outcome>>) -> Result<Vec<Outcome>, StoreError> {
+    let outcomes: Option<Vec<Outcome>> = outcomes.into_iter().collect();
+    outcomes.ok_or_else(|| StoreError::Inconsistent("a job without an outcome".to_owned()))
 }
 
 /// The numbers that are not remembered yet.
@@ -191,7 +249,8 @@ async fn find_numbers(
 /// Which events are new, by organization, and what each job is answered.
 struct Chosen<'e> {
     new: BTreeMap<OrganizationId, Vec<(&'e Priced, i64)>>,
-    results: Vec<Result<Ingested, IngestError>>,
+    /// Nothing yet for holds that are to be opened.
+    outcomes: Vec<Option<Outcome>>,
     had_replays: bool,
 }
 
@@ -199,48 +258,49 @@ struct Chosen<'e> {
 fn choose<'e>(
     jobs: &'e [Job],
     known: &HashMap<UniqueKey, Known>,
+    desk: &mut Option<Desk>,
     now: Timestamp,
     source_no: impl Fn(&Priced) -> Option<i64>,
 ) -> Result<Chosen<'e>, StoreError> {
     let mut chosen = Chosen {
         new: BTreeMap::new(),
-        results: Vec::with_capacity(jobs.len()),
+        outcomes: Vec::with_capacity(jobs.len()),
         had_replays: !known.is_empty(),
+    };
+    let numbered = |priced: &'e Priced| {
+        let no = source_no(priced);
+        no.map(|no| (priced, no))
+            .ok_or_else(|| StoreError::Inconsistent("a source without number".to_owned()))
     };
     let mut taken: HashMap<UniqueKey, [u8; 16]> = HashMap::new();
     for job in jobs {
-        let mut new = Vec::with_capacity(job.events.len());
-        let mut conflict = None;
-        for (index, priced) in &job.events {
-            let source_no = source_no(priced)
-                .ok_or_else(|| StoreError::Inconsistent("a source without number".to_owned()))?;
-            let unique = (priced.key, source_no);
-            let earlier = known
-                .get(&unique)
-                .map(|known| (known.content_hash, known.received_at))
-                .or_else(|| taken.get(&unique).map(|hash| (*hash, now)));
-            match earlier {
-                None => new.push((priced, source_no)),
-                Some((content_hash, _)) if content_hash == priced.content_hash => {}
-                Some((_, received_at)) => {
-                    conflict = Some((*index, FirstUse::Received(received_at)));
-                    break;
+        let (outcome, new) = match &job.task {
+            Task::Usage { events, sent, .. } => {
+                let events = events
+                    .iter()
+                    .map(|(index, priced)| Ok((*index, numbered(priced)?)))
+                    .collect::<Result<Vec<_>, StoreError>>()?;
+                match new_of(&events, known, &mut taken, now) {
+                    Ok(new) => {
+                        let ingested = Ingested {
+                            counted: new.len(),
+                            already_counted: sent - new.len(),
+                        };
+                        (Some(Outcome::Usage(Ok(ingested))), new)
+                    }
+                    Err(conflict) => (Some(Outcome::Usage(Err(conflict))), Vec::new()),
                 }
             }
-        }
-        if let Some((index, first)) = conflict {
-            chosen
-                .results
-                .push(Err(IngestError::Conflict { index, first }));
-            continue;
-        }
-        for (priced, source_no) in &new {
-            taken.insert((priced.key, *source_no), priced.content_hash);
-        }
-        chosen.results.push(Ok(Ingested {
-            counted: new.len(),
-            already_counted: job.sent - new.len(),
-        }));
+            Task::Hold { act, .. } => {
+                let done = desk
+                    .as_mut()
+                    .and_then(|desk| hold_jobs::act(desk, job.organization, act, now));
+                let (outcome, event) = done.unzip();
+                let event = event.flatten().map(numbered).transpose()?;
+                (outcome.map(Outcome::Hold), Vec::from_iter(event))
+            }
+        };
+        chosen.outcomes.push(outcome);
         if !new.is_empty() {
             chosen.new.entry(job.organization).or_default().extend(new);
         }
@@ -248,27 +308,50 @@ fn choose<'e>(
     Ok(chosen)
 }
 
+/// Those of a call's events that were not counted before.
+fn new_of<'e>(
+    events: &[(usize, (&'e Priced, i64))],
+    known: &HashMap<UniqueKey, Known>,
+    taken: &mut HashMap<UniqueKey, [u8; 16]>,
+    now: Timestamp,
+) -> Result<Vec<(&'e Priced, i64)>, IngestError> {
+    let mut new = Vec::with_capacity(events.len());
+    for (index, (priced, source_no)) in events {
+        let unique = (priced.key, *source_no);
+        let earlier = known
+            .get(&unique)
+            .map(|known| (known.content_hash, known.received_at))
+            .or_else(|| taken.get(&unique).map(|hash| (*hash, now)));
+        match earlier {
+            None => new.push((*priced, *source_no)),
+            Some((content_hash, _)) if content_hash == priced.content_hash => {}
+            Some((_, received_at)) => {
+                let (index, first) = (*index, FirstUse::Received(received_at));
+                return Err(IngestError::Conflict { index, first });
+            }
+        }
+    }
+    taken.extend(
+        new.iter()
+            .map(|(priced, no)| ((priced.key, *no), priced.content_hash)),
+    );
+    Ok(new)
+}
+
 /// The rows of one batch for each organization.
 fn plan<'e>(
-    heads: Vec<Head>,
+    writes: &mut Writes<'e>,
+    heads: &mut Heads,
     new: BTreeMap<OrganizationId, Vec<(&'e Priced, i64)>>,
     carries: &HashMap<OrganizationId, Cost>,
     nos: Vec<i64>,
     now: Timestamp,
     series_no: impl Fn(&Priced) -> Option<i64>,
-) -> Result<Writes<'e>, StoreError> {
-    let mut writes = Writes::default();
-    let mut heads: HashMap<OrganizationId, Head> = heads
-        .into_iter()
-        .map(|head| (head.organization(), head))
-        .collect();
+) -> Result<(), StoreError> {
     for ((organization, events), no) in new.into_iter().zip(nos) {
-        let mut head = heads.remove(&organization).ok_or_else(|| {
-            StoreError::Inconsistent(format!("the books of {organization} are not locked"))
-        })?;
+        let head = get_head(heads, organization)?;
         let carry = carries.get(&organization).copied().unwrap_or(Cost::ZERO);
-        let batch = pay(&head, no, &events, carry, now)?;
-        add_to_days(&mut writes, &batch, &events)?;
+        let batch = pay(head, no, &events, carry, now)?;
         for (position, (priced, source_no)) in (0_i64..).zip(events) {
             writes.events.push(EventRow {
                 batch_no: no,
@@ -281,21 +364,25 @@ fn plan<'e>(
             });
         }
         if batch.posted.is_positive() {
-            let transfers =
-                posting_rules::usage::transfers(organization, &balance(&head), batch.posted)?;
+            let transfers = posting_rules::usage::transfers(
+                organization,
+                head.open_lots(),
+                batch.booked_at,
+                batch.posted,
+            )?;
             let posted = Batch {
                 id: batch.id,
                 source: Source::new("usage", batch.id),
                 code: "usage",
                 transfers,
+                opens: Vec::new(),
                 booked_at: batch.booked_at,
             };
             writes.posted.push(head.post(posted, now)?);
-            writes.heads.push(head);
         }
         writes.batches.push(batch);
     }
-    Ok(writes)
+    Ok(())
 }
 
 /// What an organization's new events cost together, and what of it can be posted.
@@ -324,40 +411,4 @@ fn pay(
         booked_at: now.max(head.booked_at()),
         created_at: now,
     })
-}
-
-fn balance(head: &Head) -> Balance {
-    let organization = head.organization();
-    let of = |account| head.balance_of(&account).unwrap_or(Money::ZERO);
-    Balance {
-        prepaid: of(chart::prepaid(organization)),
-        promotional: of(chart::promotional(organization)),
-        owed: of(chart::owed(organization)),
-        held: Money::ZERO,
-    }
-}
-
-fn add_to_days(
-    writes: &mut Writes<'_>,
-    batch: &UsageBatch,
-    events: &[(&Priced, i64)],
-) -> Result<(), StoreError> {
-    let day = batch.booked_at.date_naive().to_string();
-    for (priced, _) in events {
-        let key = DayKey {
-            organization: batch.organization,
-            day: day.clone(),
-            project: priced.series.project,
-            model: priced.series.model.clone(),
-        };
-        let sums = writes.days.entry(key).or_default();
-        let tokens = priced.event.tokens;
-        sums.first_booked_at = batch.booked_at;
-        sums.requests += 1;
-        sums.tokens = sums
-            .tokens
-            .saturating_add(tokens.input.saturating_add(tokens.output));
-        sums.cost = sums.cost.plus(priced.cost)?;
-    }
-    Ok(())
 }

@@ -8,9 +8,11 @@ mod bulk;
 mod check;
 mod commit;
 mod event_key;
+pub(crate) mod hold_jobs;
 mod owners;
 mod priced;
 mod queue;
+pub(crate) mod rollup;
 mod runtime;
 mod writer;
 
@@ -21,15 +23,18 @@ use std::sync::Arc;
 use chrono::SecondsFormat;
 use sqlx::Row;
 use sqlx::any::AnyRow;
+use tokio::sync::oneshot;
+use types::ids::{ApiKeyId, ProjectId};
 use types::time::Timestamp;
 use types::usage::UsageEvent;
 
 use crate::pricing::book::RateBook;
 use crate::tenancy::api_keys::ApiKeyCaller;
 use crate::{Core, Problem, ProblemKind, StoreError};
-pub use check::EventFault;
+pub use check::{EventFault, MOST_COST, MOST_TEXT_BYTES, MOST_TOKENS};
 use event_key::EventKey;
-use priced::{Owner, Priced};
+pub(crate) use priced::{Owner, Priced};
+use queue::Task;
 pub(crate) use runtime::Metering;
 
 /// The most events that one call takes.
@@ -162,47 +167,61 @@ impl Usage {
         let mut priced = Vec::with_capacity(sent);
         for (index, event) in events.into_iter().enumerate() {
             let fault = |fault| IngestError::Event { index, fault };
+            check::source(&event).map_err(fault)?;
             check::event(&event, now).map_err(fault)?;
             if !can_price(&book, &event, now) {
                 book = metering.rates.refresh(self.core.db.readers()).await?;
             }
-            let owner = self.owner(caller, &event).await?.map_err(fault)?;
+            let named = (event.project, event.api_key);
+            let owner = metering
+                .owner(&self.core, caller, named)
+                .await?
+                .map_err(fault)?;
             priced.push((index, Priced::new(event, owner, &book, now).map_err(fault)?));
         }
         let events = distinct(priced)?;
         let organization = caller.organization;
-        let answered = metering
+        let (answer, answered) = oneshot::channel();
+        let task = Task::Usage {
+            events,
+            sent,
+            answer,
+        };
+        metering
             .writer(&self.core)
             .await?
-            .push(organization, events, sent, book.version_count())
+            .push(organization, book.version_count(), task)
             .map_err(|_| IngestError::Overloaded)?;
         // The writer answers every job; it is gone only when the process is ending.
         answered.await.unwrap_or(Err(IngestError::NotCommitted))
     }
+}
 
-    /// Whose an event is: whom it names, if they are the organization's; where it names none, the
+impl Metering {
+    /// Whose a request is: whom it names, if they are the organization's; where it names none, the
     /// reporting key's.
-    async fn owner(
+    pub(crate) async fn owner(
         &self,
+        core: &Core,
         caller: &ApiKeyCaller,
-        event: &UsageEvent,
+        (project, api_key): (Option<ProjectId>, Option<ApiKeyId>),
     ) -> Result<Result<Owner, EventFault>, StoreError> {
-        let (db, owners) = (&self.core.db, &self.core.metering.owners);
+        let (db, owners) = (&core.db, &self.owners);
         let organization = caller.organization;
-        if let Some(project) = event.project.filter(|named| *named != caller.project)
+        if let Some(project) = project.filter(|named| *named != caller.project)
             && !owners.has_project(db, organization, project).await?
         {
             return Ok(Err(EventFault::UnknownProject));
         }
-        if let Some(api_key) = event.api_key.filter(|named| *named != caller.api_key)
+        if let Some(api_key) = api_key.filter(|named| *named != caller.api_key)
             && !owners.has_api_key(db, organization, api_key).await?
         {
             return Ok(Err(EventFault::UnknownApiKey));
         }
         Ok(Ok(Owner {
             organization,
-            project: event.project.unwrap_or(caller.project),
-            api_key: event.api_key.unwrap_or(caller.api_key),
+            project: project.unwrap_or(caller.project),
+            api_key: api_key.unwrap_or(caller.api_key),
         }))
     }
 }

@@ -13,44 +13,44 @@ use crate::pricing::book::RateBook;
 
 /// Who makes the ids, and in which form they are.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct SourceKey {
-    pub(super) organization: OrganizationId,
-    pub(super) source: String,
-    pub(super) form: KeyForm,
+pub(crate) struct SourceKey {
+    pub(crate) organization: OrganizationId,
+    pub(crate) source: String,
+    pub(crate) form: KeyForm,
 }
 
 /// What events have in common: whose they are, and the price they were given.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct SeriesKey {
-    pub(super) organization: OrganizationId,
-    pub(super) project: ProjectId,
-    pub(super) api_key: ApiKeyId,
-    pub(super) model: Arc<str>,
-    pub(super) rate_effective_at: Timestamp,
+pub(crate) struct SeriesKey {
+    pub(crate) organization: OrganizationId,
+    pub(crate) project: ProjectId,
+    pub(crate) api_key: ApiKeyId,
+    pub(crate) model: Arc<str>,
+    pub(crate) rate_effective_at: Timestamp,
 }
 
 #[derive(Debug)]
-pub(super) struct Priced {
-    pub(super) source: SourceKey,
-    pub(super) key: EventKey,
-    pub(super) content_hash: [u8; 16],
-    pub(super) series: SeriesKey,
-    pub(super) occurred_at: Timestamp,
-    pub(super) cost: Cost,
-    pub(super) event: UsageEvent,
+pub(crate) struct Priced {
+    pub(crate) source: SourceKey,
+    pub(crate) key: EventKey,
+    pub(crate) content_hash: [u8; 16],
+    pub(crate) series: SeriesKey,
+    pub(crate) occurred_at: Timestamp,
+    pub(crate) cost: Cost,
+    pub(crate) event: UsageEvent,
 }
 
 /// Whose an event is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Owner {
-    pub(super) organization: OrganizationId,
-    pub(super) project: ProjectId,
-    pub(super) api_key: ApiKeyId,
+pub(crate) struct Owner {
+    pub(crate) organization: OrganizationId,
+    pub(crate) project: ProjectId,
+    pub(crate) api_key: ApiKeyId,
 }
 
 impl Priced {
     /// Prices an event that was checked. One without a time ran when it was received.
-    pub(super) fn new(
+    pub(crate) fn new(
         event: UsageEvent,
         owner: Owner,
         book: &RateBook,
@@ -86,7 +86,7 @@ impl Priced {
     }
 
     /// Gives it the price of another book.
-    pub(super) fn reprice(&mut self, book: &RateBook) -> Result<(), EventFault> {
+    pub(crate) fn reprice(&mut self, book: &RateBook) -> Result<(), EventFault> {
         let (model, rate_effective_at, cost) = price(&self.event, self.occurred_at, book)?;
         self.series.model = model;
         self.series.rate_effective_at = rate_effective_at;
@@ -95,12 +95,12 @@ impl Priced {
     }
 
     /// The id as it was sent, where its key does not tell it.
-    pub(super) fn kept_id(&self) -> Option<&str> {
+    pub(crate) fn kept_id(&self) -> Option<&str> {
         (self.key.form == KeyForm::Hash).then_some(self.event.id.as_str())
     }
 
     /// About how much memory it takes, in bytes.
-    pub(super) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         let texts = [&self.event.request_id, &self.event.subject];
         let texts: usize = texts.into_iter().flatten().map(String::len).sum();
         size_of::<Self>()

@@ -7,34 +7,102 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use types::ids::OrganizationId;
 
+use super::hold_jobs::HoldAct;
 use super::priced::Priced;
 use super::{IngestError, Ingested};
+use crate::holds::{Hold, HoldError};
 
 /// The most events that wait.
 pub(super) const MOST_WAITING: usize = 65_536;
 /// The most kibibytes that wait.
 const MOST_KIBIBYTES: usize = 32 * 1024;
 
-/// One call's events, all of one organization, and who waits for them.
+pub(super) type UsageResult = Result<Ingested, IngestError>;
+/// The hold as it is afterwards; nothing where none was named.
+pub(super) type HoldResult = Result<Option<Hold>, HoldError>;
+
+/// What one call asks for, all of one organization, and who waits for it.
 pub(super) struct Job {
     pub(super) organization: OrganizationId,
-    /// Each with its place in the call. Without repeats.
-    pub(super) events: Vec<(usize, Priced)>,
-    /// How many events the call had, repeats included.
-    pub(super) sent: usize,
     /// How many versions of rates there were when it was priced.
     pub(super) rate_count: i64,
-    pub(super) answer: oneshot::Sender<Result<Ingested, IngestError>>,
+    pub(super) task: Task,
     /// Given back when the job is done.
     room: [OwnedSemaphorePermit; 2],
 }
 
+pub(super) enum Task {
+    Usage {
+        /// Each with its place in the call. Without repeats.
+        events: Vec<(usize, Priced)>,
+        /// How many events the call had, repeats included.
+        sent: usize,
+        answer: oneshot::Sender<UsageResult>,
+    },
+    Hold {
+        act: HoldAct,
+        answer: oneshot::Sender<HoldResult>,
+    },
+}
+
+/// What became of a job.
+pub(super) enum Outcome {
+    Usage(UsageResult),
+    Hold(HoldResult),
+}
+
+impl Task {
+    /// How much of a commit it fills, in events.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Usage { events, .. } => events.len(),
+            Self::Hold { .. } => 1,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Usage { events, .. } => events.iter().map(|(_, event)| event.size()).sum(),
+            Self::Hold { act, .. } => act.size(),
+        }
+    }
+}
+
 impl Job {
+    /// Its priced events: those of a call, or the one that a capture is.
+    pub(super) fn events(&self) -> impl Iterator<Item = &Priced> {
+        let (events, capture) = match &self.task {
+            Task::Usage { events, .. } => (events.as_slice(), None),
+            Task::Hold { act, .. } => (&[][..], act.event()),
+        };
+        events.iter().map(|(_, priced)| priced).chain(capture)
+    }
+
     /// Answers, and makes room in the queue.
-    pub(super) fn finish(self, result: Result<Ingested, IngestError>) {
+    pub(super) fn finish(self, outcome: Outcome) {
         drop(self.room);
         // Whoever went away meanwhile will ask again with the same ids.
-        let _ = self.answer.send(result);
+        match (self.task, outcome) {
+            (Task::Usage { answer, .. }, Outcome::Usage(result)) => {
+                let _ = answer.send(result);
+            }
+            (Task::Hold { answer, .. }, Outcome::Hold(result)) => {
+                let _ = answer.send(result);
+            }
+            // Unanswered, the caller is told that nobody knows.
+            (Task::Usage { .. }, Outcome::Hold(_)) | (Task::Hold { .. }, Outcome::Usage(_)) => {
+                tracing::error!("a job has another job's outcome");
+            }
+        }
+    }
+
+    /// Answers that nobody knows what became of it.
+    pub(super) fn fail(self) {
+        let outcome = match &self.task {
+            Task::Usage { .. } => Outcome::Usage(Err(IngestError::NotCommitted)),
+            Task::Hold { .. } => Outcome::Hold(Err(HoldError::NotCommitted)),
+        };
+        self.finish(outcome);
     }
 }
 
@@ -58,30 +126,24 @@ impl Queue {
         (queue, receiver)
     }
 
-    /// Puts a call's events at the end; what becomes of them is told through the receiver.
+    /// Puts a task at the end; what becomes of it is told through its `answer`.
     pub(super) fn push(
         &self,
         organization: OrganizationId,
-        events: Vec<(usize, Priced)>,
-        sent: usize,
         rate_count: i64,
-    ) -> Result<oneshot::Receiver<Result<Ingested, IngestError>>, Full> {
-        let bytes: usize = events.iter().map(|(_, event)| event.size()).sum();
+        task: Task,
+    ) -> Result<(), Full> {
         let room = [
-            take(&self.events, events.len())?,
-            take(&self.kibibytes, bytes.div_ceil(1024))?,
+            take(&self.events, task.weight())?,
+            take(&self.kibibytes, task.bytes().div_ceil(1024))?,
         ];
-        let (answer, answered) = oneshot::channel();
         let job = Job {
             organization,
-            events,
-            sent,
             rate_count,
-            answer,
+            task,
             room,
         };
-        self.jobs.send(job).map_err(|_| Full)?;
-        Ok(answered)
+        self.jobs.send(job).map_err(|_| Full)
     }
 }
 

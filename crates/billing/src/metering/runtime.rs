@@ -15,9 +15,9 @@ use super::bulk::Bulk;
 use super::bulk::postgres::PostgresBulk;
 use super::bulk::sqlite::SqliteBulk;
 use super::owners::Owners;
-use super::queue::{Full, Job, Queue};
+use super::queue::{Full, Job, Queue, Task};
+use super::rollup::{self, Tail};
 use super::writer::Writer;
-use super::{IngestError, Ingested, Priced};
 use crate::db::{self, Engine};
 use crate::pricing::book::RateBooks;
 use crate::{Core, StoreError};
@@ -36,6 +36,8 @@ const MOST_LOG_PAGES: i64 = 16_384;
 pub(crate) struct Metering {
     pub(super) rates: Arc<RateBooks>,
     pub(super) owners: Owners,
+    /// What was committed and is not summed up in the tables yet.
+    tail: Arc<Tail>,
     running: OnceCell<Running>,
 }
 
@@ -44,6 +46,8 @@ pub(super) struct Running {
     /// Taken away at the end.
     queue: Mutex<Option<Queue>>,
     writers: Mutex<Vec<JoinHandle<()>>>,
+    /// Sums up what the writers commit.
+    flusher: Mutex<Option<JoinHandle<()>>>,
     /// The connections that the writers have beside everyone else's.
     pool: BulkPool,
 }
@@ -58,14 +62,19 @@ impl Metering {
         Self {
             rates: Arc::default(),
             owners: Owners::default(),
+            tail: Arc::default(),
             running: OnceCell::new(),
         }
+    }
+
+    pub(crate) fn tail(&self) -> &Tail {
+        &self.tail
     }
 
     /// The writer; the first call starts it.
     pub(super) async fn writer(&self, core: &Core) -> Result<&Running, StoreError> {
         self.running
-            .get_or_try_init(|| Running::start(core, Arc::clone(&self.rates)))
+            .get_or_try_init(|| Running::start(core, Arc::clone(&self.rates), &self.tail))
             .await
     }
 
@@ -80,7 +89,7 @@ impl Metering {
         })
     }
 
-    /// Takes nothing more, and waits until all that waits is written.
+    /// Takes nothing more, and waits until all that waits is written and summed up.
     pub(crate) async fn close(&self) {
         let Some(running) = self.running.get() else {
             return;
@@ -98,6 +107,19 @@ impl Metering {
                 tracing::error!(%error, "a usage writer did not end well");
             }
         }
+        self.tail.close();
+        let flusher = {
+            let mut flusher = running
+                .flusher
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            flusher.take()
+        };
+        if let Some(flusher) = flusher
+            && let Err(error) = flusher.await
+        {
+            tracing::error!(%error, "summing up usage did not end well");
+        }
         match &running.pool {
             BulkPool::Sqlite(pool) => pool.close().await,
             BulkPool::Postgres(pool) => pool.close().await,
@@ -106,7 +128,11 @@ impl Metering {
 }
 
 impl Running {
-    async fn start(core: &Core, rates: Arc<RateBooks>) -> Result<Self, StoreError> {
+    async fn start(
+        core: &Core,
+        rates: Arc<RateBooks>,
+        tail: &Arc<Tail>,
+    ) -> Result<Self, StoreError> {
         let (queue, jobs) = Queue::new();
         let jobs = Arc::new(tokio::sync::Mutex::new(jobs));
         let commits = Arc::new(AtomicUsize::new(0));
@@ -124,7 +150,7 @@ impl Running {
                     turns,
                     Arc::downgrade(&commits),
                 ));
-                let writers = spawn(core, &bulk, 1, &jobs, &rates, &commits);
+                let writers = spawn(core, &bulk, 1, &jobs, &rates, &commits, tail);
                 (writers, BulkPool::Sqlite(pool))
             }
             Engine::Postgres => {
@@ -142,13 +168,18 @@ impl Running {
                     .connect(url)
                     .await?;
                 let bulk = Arc::new(PostgresBulk(pool.clone()));
-                let writers = spawn(core, &bulk, POSTGRES_WRITERS, &jobs, &rates, &commits);
+                let writers = spawn(core, &bulk, POSTGRES_WRITERS, &jobs, &rates, &commits, tail);
                 (writers, BulkPool::Postgres(pool))
             }
         };
         Ok(Self {
             queue: Mutex::new(Some(queue)),
             writers: Mutex::new(writers),
+            flusher: Mutex::new(Some(rollup::spawn(
+                core.db.clone(),
+                tail,
+                Arc::clone(&core.clock),
+            ))),
             pool,
         })
     }
@@ -157,17 +188,16 @@ impl Running {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a call's events into the queue.
+    /// Puts a task into the queue.
     pub(super) fn push(
         &self,
         organization: OrganizationId,
-        events: Vec<(usize, Priced)>,
-        sent: usize,
         rate_count: i64,
-    ) -> Result<tokio::sync::oneshot::Receiver<Result<Ingested, IngestError>>, Full> {
+        task: Task,
+    ) -> Result<(), Full> {
         let queue = self.queue();
         let queue = queue.as_ref().ok_or(Full)?;
-        queue.push(organization, events, sent, rate_count)
+        queue.push(organization, rate_count, task)
     }
 }
 
@@ -180,6 +210,7 @@ fn spawn<B: Bulk>(
     jobs: &Jobs,
     rates: &Arc<RateBooks>,
     commits: &Arc<AtomicUsize>,
+    tail: &Arc<Tail>,
 ) -> Vec<JoinHandle<()>> {
     (0..count)
         .map(|_| {
@@ -189,6 +220,8 @@ fn spawn<B: Bulk>(
                 db: core.db.clone(),
                 clock: Arc::clone(&core.clock),
                 rates: Arc::clone(rates),
+                tail: Arc::clone(tail),
+                gate: Arc::clone(&core.holds.gate),
                 commits: Arc::clone(commits),
             };
             writer.spawn()
@@ -207,6 +240,7 @@ async fn sqlite(url: &str) -> Result<SqlitePool, StoreError> {
     Ok(SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(db::ACQUIRE_TIMEOUT)
+        .after_release(|connection, _| Box::pin(db::is_usable(connection)))
         .connect_with(options)
         .await?)
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use chrono::SubsecRound;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
@@ -11,11 +12,14 @@ use tokio::task::JoinHandle;
 use super::IngestError;
 use super::bulk::Bulk;
 use super::commit::{CommitError, Committed, Numbers, commit};
-use super::queue::Job;
+use super::queue::{Job, Outcome, Task};
+use super::rollup::Tail;
 use crate::StoreError;
 use crate::clock::Clock;
 use crate::db::Db;
+use crate::holds::gate::Gate;
 use crate::pricing::book::{RateBook, RateBooks};
+use types::time::Timestamp;
 
 /// The most events in one commit.
 const MOST_EVENTS: usize = 8_192;
@@ -27,6 +31,8 @@ pub(super) struct Writer<B> {
     pub(super) db: Db,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) rates: Arc<RateBooks>,
+    pub(super) tail: Arc<Tail>,
+    pub(super) gate: Arc<Gate>,
     /// Commits so far, by all writers of the process.
     pub(super) commits: Arc<AtomicUsize>,
 }
@@ -48,11 +54,11 @@ impl<B: Bulk> Writer<B> {
     async fn gather(&self) -> Option<Vec<Job>> {
         let mut queue = self.jobs.lock().await;
         let first = queue.recv().await?;
-        let mut events = first.events.len();
+        let mut events = first.task.weight();
         let mut jobs = vec![first];
         while events < MOST_EVENTS {
             let Ok(job) = queue.try_recv() else { break };
-            events += job.events.len();
+            events += job.task.weight();
             jobs.push(job);
         }
         Some(jobs)
@@ -63,8 +69,9 @@ impl<B: Bulk> Writer<B> {
         let (jobs, committed) = self.commit_priced(numbers, jobs, expects_replays).await;
         match committed {
             Ok(committed) => {
-                for (job, result) in jobs.into_iter().zip(committed.results) {
-                    job.finish(result);
+                self.tail.add(committed.sums, self.clock.now());
+                for (job, outcome) in jobs.into_iter().zip(committed.outcomes) {
+                    job.finish(outcome);
                 }
                 committed.had_replays
             }
@@ -79,7 +86,7 @@ impl<B: Bulk> Writer<B> {
             Err(error) => {
                 tracing::error!(%error, "usage was not committed");
                 for job in jobs {
-                    job.finish(Err(IngestError::NotCommitted));
+                    job.fail();
                 }
                 expects_replays
             }
@@ -95,19 +102,28 @@ impl<B: Bulk> Writer<B> {
     ) -> (Vec<Job>, Result<Committed, StoreError>) {
         let mut book = self.rates.current();
         loop {
-            jobs = reprice(jobs, &book);
+            jobs = reprice(jobs, &book, self.clock.now());
             if jobs.is_empty() {
                 let nothing = Committed {
-                    results: Vec::new(),
+                    outcomes: Vec::new(),
+                    sight: None,
                     had_replays: expects_replays,
+                    sums: Vec::new(),
                 };
                 return (jobs, Ok(nothing));
             }
-            let now = self.clock.now();
+            // As exact as it is stored.
+            let now = self.clock.now().trunc_subsecs(6);
             let count = book.version_count();
-            let done = commit(&*self.bulk, numbers, &jobs, count, now, expects_replays).await;
+            let place = (&*self.bulk, &*self.gate);
+            let done = commit(place, numbers, &jobs, count, now, expects_replays).await;
             match done {
-                Ok(committed) => return (jobs, Ok(committed)),
+                Ok(mut committed) => {
+                    if let Some(sight) = committed.sight.take() {
+                        self.gate.remember(sight, now);
+                    }
+                    return (jobs, Ok(committed));
+                }
                 Err(CommitError::Store(error)) => return (jobs, Err(error)),
                 Err(CommitError::NewRates) => match self.rates.refresh(self.db.readers()).await {
                     Ok(newer) => book = newer,
@@ -118,8 +134,8 @@ impl<B: Bulk> Writer<B> {
     }
 }
 
-/// Gives every event the prices of `book`, and answers the jobs that it cannot price.
-fn reprice(jobs: Vec<Job>, book: &RateBook) -> Vec<Job> {
+/// Gives every job the prices of `book`, and answers those that it cannot price.
+fn reprice(jobs: Vec<Job>, book: &RateBook, now: Timestamp) -> Vec<Job> {
     let mut priced = Vec::with_capacity(jobs.len());
     for mut job in jobs {
         if job.rate_count == book.version_count() {
@@ -127,15 +143,18 @@ fn reprice(jobs: Vec<Job>, book: &RateBook) -> Vec<Job> {
             continue;
         }
         job.rate_count = book.version_count();
-        let refused = job.events.iter_mut().find_map(|(index, event)| {
-            let fault = event.reprice(book).err()?;
-            Some(IngestError::Event {
-                index: *index,
-                fault,
-            })
-        });
+        let refused = match &mut job.task {
+            Task::Usage { events, .. } => events.iter_mut().find_map(|(index, event)| {
+                let (index, fault) = (*index, event.reprice(book).err()?);
+                Some(Outcome::Usage(Err(IngestError::Event { index, fault })))
+            }),
+            Task::Hold { act, .. } => {
+                let fault = act.reprice(book, now).err();
+                fault.map(|fault| Outcome::Hold(Err(fault.into())))
+            }
+        };
         match refused {
-            Some(error) => job.finish(Err(error)),
+            Some(outcome) => job.finish(outcome),
             None => priced.push(job),
         }
     }

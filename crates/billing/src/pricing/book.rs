@@ -14,12 +14,18 @@ use crate::db::time;
 #[derive(Debug)]
 pub(crate) struct ModelVersions {
     name: Arc<str>,
+    /// The most tokens that one request to it can have.
+    max_tokens: i64,
     versions: Vec<(Timestamp, ModelRates)>,
 }
 
 impl ModelVersions {
     pub(crate) fn name(&self) -> Arc<str> {
         Arc::clone(&self.name)
+    }
+
+    pub(crate) const fn max_tokens(&self) -> i64 {
+        self.max_tokens
     }
 
     /// The version in force at an instant, and when it took effect.
@@ -43,8 +49,10 @@ pub(crate) struct RateBook {
 impl RateBook {
     async fn read(pool: &AnyPool) -> Result<Self, StoreError> {
         let rows = sqlx::query(
-            "select model, effective_at, input_pico, cached_input_pico, output_pico
-             from model_rates order by model, effective_at",
+            "select model_rates.model, models.max_tokens, model_rates.effective_at,
+                    model_rates.input_pico, model_rates.cached_input_pico, model_rates.output_pico
+             from model_rates join models on models.model = model_rates.model
+             order by model_rates.model, model_rates.effective_at",
         )
         .fetch_all(pool)
         .await?;
@@ -52,11 +60,13 @@ impl RateBook {
         for row in rows {
             let name: Arc<str> = row.try_get::<String, _>("model")?.into();
             let version = (time(&row, "effective_at")?, super::rates(&row)?);
+            let max_tokens = row.try_get("max_tokens")?;
             book.version_count += 1;
             book.models
                 .entry(Arc::clone(&name))
                 .or_insert_with(|| ModelVersions {
                     name,
+                    max_tokens,
                     versions: Vec::new(),
                 })
                 .versions

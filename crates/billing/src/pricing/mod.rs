@@ -18,6 +18,7 @@ use types::time::Timestamp;
 pub use rate_card::RateCardError;
 
 use crate::db::micros;
+use crate::metering::rollup::days::models_since;
 use crate::{Core, StoreError};
 use rate_card::RateCard;
 
@@ -142,18 +143,11 @@ impl Rates {
     pub async fn plan(&self, organization: OrganizationId) -> Result<PlanView, StoreError> {
         let models = self.models().await?;
         let since = (self.core.now() - PLAN_WINDOW).date_naive();
-        let used: Vec<String> = sqlx::query_scalar(
-            "select model from usage_days where organization_id = $1 and day >= $2
-             group by model order by sum(requests) desc, model limit $3",
-        )
-        .bind(organization.to_string())
-        .bind(since.to_string())
-        .bind(i64::try_from(PLAN_MODELS).unwrap_or(i64::MAX))
-        .fetch_all(self.core.db.readers())
-        .await?;
+        let used = models_since(&self.core, organization, since).await?;
         let most_used = used
             .iter()
-            .filter_map(|name| models.iter().find(|model| model.model == *name).cloned())
+            .take(PLAN_MODELS)
+            .filter_map(|name| models.iter().find(|model| *model.model == **name).cloned())
             .collect();
         let mut cheapest = models;
         cheapest.sort_by_key(|model| {

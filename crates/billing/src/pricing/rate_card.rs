@@ -86,10 +86,13 @@ struct WrittenModel {
     task: String,
     parameters: String,
     max_tokens: i64,
-    // Prices are strings: a JSON number would pass through a binary float in many writers.
+    // Prices are strings: a JSON number would pass through a binary float in many writers. What is
+    // not billed says so: a name that was mistyped must not make a model free.
+    #[serde(deserialize_with = "Option::deserialize")]
     input_per_million: Option<Decimal>,
     #[serde(default)]
     cached_input_per_million: Option<Decimal>,
+    #[serde(deserialize_with = "Option::deserialize")]
     output_per_million: Option<Decimal>,
 }
 

@@ -1,7 +1,7 @@
-//! The proof of usage: events, the batches that counted them, what was posted, the daily sums.
+//! The proof of usage: events, the batches that counted them, what was posted.
 //!
 //! Events are read once, in the order in which they were counted, some batches at a time: memory
-//! grows with the number of series and days, never with the number of events.
+//! grows with the number of series, never with the number of events.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,7 +14,6 @@ use types::pricing::{ModelRates, Rate};
 use types::usage::Tokens;
 
 use crate::StoreError;
-use crate::db::time_from;
 
 /// How many batches are looked at together.
 const BATCHES: i64 = 1_024;
@@ -27,8 +26,6 @@ pub(super) struct EventChecks {
     pub(super) priced: Check,
     /// The events of a batch are its organization's, as many as it says, and add up to its cost.
     pub(super) batches: Check,
-    /// The daily sums are the sums of the events, day by day, and there are no others.
-    pub(super) days: Check,
 }
 
 pub(super) async fn check_events_in(
@@ -41,9 +38,7 @@ pub(super) async fn check_events_in(
         events: 0,
         priced: Check::new("every usage event costs its tokens times its rate"),
         batches: Check::new("the events of each usage batch add up to it"),
-        days: Check::new("daily usage adds up to the events"),
     };
-    let mut days = Days::new();
     let mut last = 0;
     loop {
         let mut batches = batches_in(connection, last).await?;
@@ -85,7 +80,6 @@ pub(super) async fn check_events_in(
             }
             let Some(series) = known else { continue };
             check_price(&mut checks.priced, &event, series, &rates, batch.created_at);
-            add_to_day(&mut days, &event, batch.booked_at);
         }
         drop(rows);
         for batch in batches.values() {
@@ -96,7 +90,6 @@ pub(super) async fn check_events_in(
             None => break,
         }
     }
-    check_days_in(connection, &mut checks.days, days, &series).await?;
     Ok(checks)
 }
 
@@ -140,7 +133,6 @@ struct UsageBatch {
     organization: String,
     event_count: i64,
     cost_pico: i64,
-    booked_at: i64,
     created_at: i64,
     found: i64,
     found_cost: i128,
@@ -162,7 +154,7 @@ async fn batches_in(
     after: i64,
 ) -> Result<BTreeMap<i64, UsageBatch>, StoreError> {
     let rows = sqlx::query(
-        "select no, id, organization_id, event_count, cost_pico, booked_at, created_at
+        "select no, id, organization_id, event_count, cost_pico, created_at
          from usage_batches where no > $1 order by no limit $2",
     )
     .bind(after)
@@ -176,7 +168,6 @@ async fn batches_in(
                 organization: row.try_get("organization_id")?,
                 event_count: row.try_get("event_count")?,
                 cost_pico: row.try_get("cost_pico")?,
-                booked_at: row.try_get("booked_at")?,
                 created_at: row.try_get("created_at")?,
                 found: 0,
                 found_cost: 0,
@@ -189,22 +180,19 @@ async fn batches_in(
 /// Whose events are, and the price that they say they have.
 struct Series {
     organization: String,
-    project: String,
     model: String,
     rate_effective_at: i64,
 }
 
 async fn series_in(connection: &mut Connection) -> Result<HashMap<i64, Series>, StoreError> {
-    let rows = sqlx::query(
-        "select no, organization_id, project_id, model, rate_effective_at from usage_series",
-    )
-    .fetch_all(connection)
-    .await?;
+    let rows =
+        sqlx::query("select no, organization_id, model, rate_effective_at from usage_series")
+            .fetch_all(connection)
+            .await?;
     rows.iter()
         .map(|row| {
             let series = Series {
                 organization: row.try_get("organization_id")?,
-                project: row.try_get("project_id")?,
                 model: row.try_get("model")?,
                 rate_effective_at: row.try_get("rate_effective_at")?,
             };
@@ -270,78 +258,6 @@ fn check_price(check: &mut Check, event: &Event, series: &Series, rates: &Rates,
     if newer || series.rate_effective_at > event.occurred_at {
         check.differs(format!("{}: its rate was not in force", event.name()));
     }
-}
-
-/// What a daily sum says: requests, tokens, cost, first booking.
-type Day = (i64, i128, i128, i64);
-/// By series and day.
-type Days = HashMap<(i64, i64), Day>;
-
-const MICROS_A_DAY: i64 = 86_400_000_000;
-
-fn add_to_day(days: &mut Days, event: &Event, booked_at: i64) {
-    let key = (event.series_no, booked_at.div_euclid(MICROS_A_DAY));
-    let (requests, tokens, cost, first) = days.entry(key).or_insert((0, 0, 0, booked_at));
-    *requests += 1;
-    *tokens += i128::from(event.tokens.input) + i128::from(event.tokens.output);
-    *cost += i128::from(event.cost_pico);
-    *first = booked_at.min(*first);
-}
-
-async fn check_days_in(
-    connection: &mut Connection,
-    check: &mut Check,
-    days: Days,
-    series: &HashMap<i64, Series>,
-) -> Result<(), StoreError> {
-    let mut counted: HashMap<String, Day> = HashMap::new();
-    for ((series_no, day), (requests, tokens, cost, first)) in days {
-        let Some(series) = series.get(&series_no) else {
-            continue;
-        };
-        let day = time_from(day * MICROS_A_DAY)?.date_naive().to_string();
-        let key = day_key(&series.organization, &day, &series.project, &series.model);
-        let sums = counted.entry(key).or_insert((0, 0, 0, first));
-        sums.0 += requests;
-        sums.1 += tokens;
-        sums.2 += cost;
-        sums.3 = first.min(sums.3);
-    }
-    let mut rows = sqlx::query(
-        "select organization_id, day, project_id, model, requests, tokens, cost_pico,
-                first_booked_at
-         from usage_days",
-    )
-    .fetch(connection);
-    while let Some(row) = rows.try_next().await? {
-        let text = |column: &str| row.try_get::<String, _>(column);
-        let key = day_key(
-            &text("organization_id")?,
-            &text("day")?,
-            &text("project_id")?,
-            &text("model")?,
-        );
-        let stored: Day = (
-            row.try_get("requests")?,
-            row.try_get::<i64, _>("tokens")?.into(),
-            row.try_get::<i64, _>("cost_pico")?.into(),
-            row.try_get("first_booked_at")?,
-        );
-        let found = counted.remove(&key);
-        if found != Some(stored) {
-            check.differs(format!(
-                "{key}: stored {stored:?}, the events say {found:?}"
-            ));
-        }
-    }
-    for key in counted.into_keys() {
-        check.differs(format!("{key}: there are events and no daily sum"));
-    }
-    Ok(())
-}
-
-fn day_key(organization: &str, day: &str, project: &str, model: &str) -> String {
-    format!("{organization}, {day}, project {project}, {model}")
 }
 
 /// Per organization: the sum of costs is a thousand times the sum posted, plus the carry.

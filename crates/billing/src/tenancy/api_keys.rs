@@ -82,19 +82,7 @@ impl ApiKeys {
     /// # Errors
     /// When the database does not answer.
     pub async fn list(&self, organization: OrganizationId) -> Result<Vec<ApiKeyView>, StoreError> {
-        let rows = sqlx::query(
-            "select api_keys.id, api_keys.name, api_keys.last_four, api_keys.created_at,
-                    api_keys.revoked_at, projects.id as project_id, projects.name as project_name
-             from api_keys
-             join projects on projects.organization_id = api_keys.organization_id
-                 and projects.id = api_keys.project_id
-             where api_keys.organization_id = $1
-             order by api_keys.created_at desc, api_keys.id desc",
-        )
-        .bind(organization.to_string())
-        .fetch_all(self.core.db.readers())
-        .await?;
-        rows.iter().map(view).collect()
+        list(&self.core, organization).await
     }
 
     /// Revokes a key at once and for good; of a revoked one nothing is left to do.
@@ -103,21 +91,52 @@ impl ApiKeys {
     /// When the viewer may not, or the organization has no such key.
     pub async fn revoke(&self, viewer: &Viewer, key: ApiKeyId) -> Result<(), TenancyError> {
         require(viewer, Permission::Keys, "revoking API keys")?;
-        let updated = sqlx::query(
-            "update api_keys set revoked_at = coalesce(revoked_at, $1)
-             where id = $2 and organization_id = $3",
-        )
-        .bind(micros(self.core.now()))
-        .bind(key.to_string())
-        .bind(viewer.organization.to_string())
-        .execute(self.core.db.writers())
-        .await?;
-        if updated.rows_affected() == 1 {
-            Ok(())
-        } else {
-            Err(TenancyError::NotFound { what: "key" })
-        }
+        revoke(&self.core, viewer.organization, key).await
     }
+}
+
+/// Whoever asks for it may.
+pub(super) async fn revoke(
+    core: &Core,
+    organization: OrganizationId,
+    key: ApiKeyId,
+) -> Result<(), TenancyError> {
+    let updated = sqlx::query(
+        "update api_keys set revoked_at = coalesce(revoked_at, $1)
+             where id = $2 and organization_id = $3",
+    )
+    .bind(micros(core.now()))
+    .bind(key.to_string())
+    .bind(organization.to_string())
+    .execute(core.db.writers())
+    .await?;
+    if updated.rows_affected() == 1 {
+        Ok(())
+    } else {
+        Err(TenancyError::NotFound {
+            what: "key in this organization",
+        })
+    }
+}
+
+/// Whoever asks for it may.
+pub(super) async fn list(
+    core: &Core,
+    organization: OrganizationId,
+) -> Result<Vec<ApiKeyView>, StoreError> {
+    let rows = sqlx::query(
+        "select api_keys.id, api_keys.name, api_keys.last_four, api_keys.created_at,
+                api_keys.revoked_at, projects.id as project_id, projects.name as project_name
+         from api_keys
+         join projects on projects.organization_id = api_keys.organization_id
+             and projects.id = api_keys.project_id
+         where api_keys.organization_id = $1
+         order by api_keys.created_at desc, api_keys.id desc",
+    )
+    .bind(organization.to_string())
+    .fetch_all(core.db.readers())
+    .await?;
+    rows.iter().map(view).collect()
 }
 
 /// Whoever asks for it may.
@@ -140,7 +159,9 @@ pub(super) async fn create(
             .bind(organization.to_string())
             .fetch_optional(&mut *tx)
             .await?;
-    let project_name = project_name.ok_or(TenancyError::NotFound { what: "project" })?;
+    let project_name = project_name.ok_or(TenancyError::NotFound {
+        what: "project in this organization",
+    })?;
     let count: i64 = sqlx::query_scalar("select count(*) from api_keys where organization_id = $1")
         .bind(organization.to_string())
         .fetch_one(&mut *tx)

@@ -30,7 +30,7 @@ pub enum TenancyError {
         act: &'static str,
         needs: Permission,
     },
-    #[error("there is no such {what} in this organization")]
+    #[error("there is no such {what}")]
     NotFound { what: &'static str },
     #[error(transparent)]
     Store(#[from] StoreError),

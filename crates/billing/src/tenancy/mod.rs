@@ -150,6 +150,14 @@ impl Tenancy {
     }
 }
 
+async fn exists(core: &Core, organization: OrganizationId) -> Result<bool, StoreError> {
+    let found: Option<i64> = sqlx::query_scalar("select 1 from organizations where id = $1")
+        .bind(organization.to_string())
+        .fetch_optional(core.db.readers())
+        .await?;
+    Ok(found.is_some())
+}
+
 /// Refuses whose role does not permit `act`.
 fn require(viewer: &Viewer, needs: Permission, act: &'static str) -> Result<(), TenancyError> {
     if viewer.role.has(needs) {

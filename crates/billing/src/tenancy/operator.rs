@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use types::ids::{OrganizationId, ProjectId, UserId};
+use types::ids::{ApiKeyId, OrganizationId, ProjectId, UserId};
 use types::tenancy::{ApiKeyView, Role};
 
 use super::{TenancyError, api_keys, members, projects};
@@ -18,6 +18,20 @@ pub struct Operator {
 impl Operator {
     pub(crate) const fn new(core: Arc<Core>) -> Self {
         Self { core }
+    }
+
+    /// # Errors
+    /// When there is no such organization.
+    pub async fn expect_organization(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<(), TenancyError> {
+        if super::exists(&self.core, organization).await? {
+            return Ok(());
+        }
+        Err(TenancyError::NotFound {
+            what: "organization",
+        })
     }
 
     /// Makes a person a member, or gives a member another role.
@@ -54,5 +68,32 @@ impl Operator {
         name: &str,
     ) -> Result<(ApiKeyView, String), TenancyError> {
         api_keys::create(&self.core, organization, project, name).await
+    }
+
+    /// An organization's keys, newest first, revoked ones included.
+    ///
+    /// # Errors
+    /// When there is no such organization.
+    pub async fn list_keys(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<Vec<ApiKeyView>, TenancyError> {
+        let keys = api_keys::list(&self.core, organization).await?;
+        if keys.is_empty() {
+            self.expect_organization(organization).await?;
+        }
+        Ok(keys)
+    }
+
+    /// Revokes a key at once and for good; of a revoked one nothing is left to do.
+    ///
+    /// # Errors
+    /// When the organization has no such key.
+    pub async fn revoke_key(
+        &self,
+        organization: OrganizationId,
+        key: ApiKeyId,
+    ) -> Result<(), TenancyError> {
+        api_keys::revoke(&self.core, organization, key).await
     }
 }

@@ -270,7 +270,7 @@ impl TopUps {
         let Some(top_up) = store::find_in(&mut tx, viewer.organization, id).await? else {
             return Ok(None);
         };
-        let balance = crate::chart::balance_in(&mut tx, viewer.organization)
+        let balance = crate::chart::balance_in(&mut tx, viewer.organization, self.core.now())
             .await?
             .posted()?;
         let view = top_up.view(balance);

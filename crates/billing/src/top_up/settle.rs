@@ -113,24 +113,31 @@ async fn credit_in(
         return Err(SettleError::OtherAmount);
     }
     let now = core.now();
-    let before = chart::balance_in(connection, top_up.organization).await?;
+    let owed = ledger::balance_in(connection, &chart::owed(top_up.organization))
+        .await
+        .map_err(StoreError::from)?;
     let paid = top_up.amount.money().map_err(StoreError::from)?;
     let fee = settled
         .fee
         .map(|fee| fee.money())
         .transpose()
         .map_err(StoreError::from)?;
+    let (id, organization) = (top_up.id, top_up.organization);
+    let movement = posting_rules::top_up::movement(id, organization, owed, paid, fee)
+        .map_err(StoreError::from)?;
     let batch = Batch {
         id: BatchId::generate(),
         source: Source::new("topup", top_up.id),
         code: "top_up",
-        transfers: posting_rules::top_up::transfers(top_up.organization, &before, paid, fee)
-            .map_err(StoreError::from)?,
+        transfers: movement.transfers,
+        opens: movement.opens,
         booked_at: now,
     };
     ledger::post_in(connection, books, &batch, now)
         .await
         .map_err(StoreError::from)?;
+    // Under the lock of the books nobody sees the old balance again.
+    core.holds.gate.forget(top_up.organization);
     store::update_state_in(connection, top_up, &State::Succeeded, now).await?;
     store::set_settled_in(connection, top_up.payment, settled).await?;
     if let (None, Some(method)) = (top_up.saved, &settled.method)

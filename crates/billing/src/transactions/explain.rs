@@ -1,8 +1,9 @@
 //! One transaction, down to what it consists of.
 
+use ledger::Lot;
 use sqlx::Row;
 use sqlx::any::AnyRow;
-use types::ids::{BatchId, OrganizationId};
+use types::ids::{BatchId, LotId, OrganizationId};
 use types::money::{Cost, Money};
 
 use super::events::{TransactionEvent, events_in};
@@ -18,6 +19,8 @@ pub struct Explained {
     pub transfers: Vec<Transfer>,
     /// What those did to the organization's own accounts, in the same order.
     pub postings: Vec<Posting>,
+    /// The lots that the transfers drew on or filled, as they stand now.
+    pub lots: Vec<Lot>,
     /// Only of a transaction that pays for usage.
     pub usage: Option<UsagePaid>,
 }
@@ -28,6 +31,8 @@ pub struct Transfer {
     pub debit: String,
     pub credit: String,
     pub amount: Money,
+    /// The lot that it drew on or filled.
+    pub lot: Option<LotId>,
 }
 
 /// One side of a transfer on an account of the organization.
@@ -66,16 +71,18 @@ pub(super) async fn find_in(
     let transfers = ledger::batch_transfers_in(connection, organization, batch).await?;
     let transfers = transfers
         .into_iter()
-        .map(|(debit, credit, amount)| Transfer {
-            debit: kind(debit),
-            credit: kind(credit),
-            amount,
+        .map(|transfer| Transfer {
+            debit: kind(transfer.debit),
+            credit: kind(transfer.credit),
+            amount: transfer.amount,
+            lot: transfer.lot,
         })
         .collect();
     Ok(Some(Explained {
         transaction,
         transfers,
         postings: postings_in(connection, organization, batch).await?,
+        lots: ledger::batch_lots_in(connection, organization, batch).await?,
         usage: usage_in(connection, organization, batch, events).await?,
     }))
 }

@@ -3,6 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod api_keys;
+mod credits;
+mod credits_expiry;
+mod credits_model;
+mod credits_random;
 #[path = "../../../ledger/tests/ledger/database.rs"]
 mod database;
 mod export;
@@ -10,6 +14,12 @@ mod gateway_accounts;
 mod gateway_events;
 mod gateway_side;
 mod history;
+mod holds;
+mod holds_credit;
+mod holds_proof;
+mod holds_race;
+mod holds_random;
+mod holds_refusals;
 mod memberships;
 mod metering;
 mod metering_random;
@@ -19,7 +29,9 @@ mod payment_methods;
 mod payment_methods_at_the_gateway;
 mod prepaid;
 mod proof;
+mod proof_lots;
 mod rates;
+mod rollups;
 #[path = "../../../ledger/tests/ledger/tamper.rs"]
 mod tamper;
 mod tenancy;
@@ -31,4 +43,5 @@ mod top_up_faults;
 mod top_up_given_up;
 mod transactions;
 mod two_processes;
+mod usage_report;
 mod world;

@@ -6,12 +6,13 @@ use crate::world::World;
 
 const COLUMNS: &str = include_str!("columns.txt");
 
-/// SQLite's own words for what both have: it counts only in an `integer primary key`.
+/// SQLite's own words for what both have: it counts only in an `integer primary key`. With the
+/// columns that are computed.
 const SQLITE: &str = "select tables.name || '.' || columns.name || ' '
         || case lower(columns.type)
             when 'integer' then 'bigint' when 'blob' then 'bytea' else lower(columns.type) end
         || case when columns.\"notnull\" = 1 then '' else ' null' end as line
-    from sqlite_master as tables join pragma_table_info(tables.name) as columns
+    from sqlite_master as tables join pragma_table_xinfo(tables.name) as columns
     where tables.type = 'table' and tables.name not like 'sqlite_%'
         and tables.name not like '_sqlx%'";
 

@@ -8,6 +8,8 @@ const EVENTS: &str = "every usage event costs its tokens times its rate";
 const BATCHES: &str = "the events of each usage batch add up to it";
 const CARRIES: &str = "costs = 1000 x posted + carried, for each organization";
 const POSTED: &str = "usage is posted as it was counted";
+const HOURS: &str = "hourly usage adds up to the events";
+const WATERMARKS: &str = "usage is summed up to a batch that is there";
 const DAYS: &str = "daily usage adds up to the events";
 const TOP_UPS: &str = "top-ups are credited once and only when paid";
 
@@ -25,6 +27,7 @@ async fn each_is_found(faults: &[Fault]) {
             .ingest(&world.caller, vec![event("1"), event("2")])
             .await
             .unwrap();
+        world.billing.analytics().catch_up().await.unwrap();
         assert!(world.billing.prove().await.unwrap().holds());
         tamper(world.database(), statement).await;
         let proof = world.billing.prove().await.unwrap();
@@ -40,17 +43,22 @@ async fn a_changed_event_is_found() {
     each_is_found(&[
         (
             "update usage_events set output_tokens = output_tokens + 1 where event_id = '1'",
-            &[EVENTS, DAYS],
+            &[EVENTS, HOURS, DAYS],
         ),
         (
             "update usage_events set cost_pico = cost_pico + 1 where event_id = '1'",
-            &[EVENTS, BATCHES, DAYS],
+            &[EVENTS, BATCHES, HOURS, DAYS],
         ),
-        ("update usage_events set occurred_at = 0", &[EVENTS]),
-        ("update usage_series set model = 'glm-5.2'", &[EVENTS, DAYS]),
+        ("update usage_events set occurred_at = 0", &[EVENTS, HOURS]),
+        ("update usage_events set status = 500", &[HOURS]),
+        ("update usage_events set latency_ms = 10000", &[HOURS]),
+        (
+            "update usage_series set model = 'glm-5.2'",
+            &[EVENTS, HOURS, DAYS],
+        ),
         (
             "delete from usage_events where event_id = '1'",
-            &[BATCHES, DAYS],
+            &[BATCHES, HOURS, DAYS],
         ),
     ])
     .await;
@@ -76,7 +84,10 @@ async fn a_changed_usage_batch_or_carry_is_found() {
             &[CARRIES],
         ),
         ("delete from usage_carries", &[CARRIES]),
-        ("delete from usage_batches", &[BATCHES, POSTED, DAYS]),
+        (
+            "delete from usage_batches",
+            &[BATCHES, POSTED, HOURS, DAYS, WATERMARKS],
+        ),
         (
             "update batches set source = 'usage:' || organization_id where code = 'usage'",
             &[CHAIN, POSTED],
@@ -101,6 +112,34 @@ async fn a_changed_daily_sum_is_found() {
              from usage_days",
             &[DAYS],
         ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_changed_hourly_sum_or_watermark_is_found() {
+    each_is_found(&[
+        ("update usage_hours set cost_pico = cost_pico + 1", &[HOURS]),
+        ("update usage_hours set requests = requests + 1", &[HOURS]),
+        ("update usage_hours set errors = 1", &[HOURS]),
+        (
+            "update usage_hours set output_tokens = output_tokens - 1",
+            &[HOURS],
+        ),
+        (
+            "update usage_hours set latency_sum_ms = latency_sum_ms + 1",
+            &[HOURS],
+        ),
+        ("update usage_hours set latencies = '62:1 63:1'", &[HOURS]),
+        ("update usage_hours set latencies = 'none'", &[HOURS]),
+        ("update usage_hours set hour = hour + 3600000000", &[HOURS]),
+        ("delete from usage_hours", &[HOURS]),
+        ("delete from usage_watermarks", &[HOURS, DAYS]),
+        (
+            "update usage_watermarks set batch_no = batch_no + 1",
+            &[WATERMARKS],
+        ),
+        ("update usage_watermarks set batch_no = 0", &[HOURS, DAYS]),
     ])
     .await;
 }

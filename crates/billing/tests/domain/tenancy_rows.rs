@@ -15,6 +15,7 @@ async fn a_row_cannot_name_what_belongs_to_another_organization() {
     for caller in [&world.caller, &their_caller] {
         usage.ingest(caller, vec![event("1")]).await.unwrap();
     }
+    world.billing.analytics().catch_up().await.unwrap();
     world.top_up(500, "4242424242424242").await;
     world
         .billing
@@ -28,6 +29,8 @@ async fn a_row_cannot_name_what_belongs_to_another_organization() {
         ("usage_series", "project_id", "projects"),
         ("usage_series", "api_key_id", "api_keys"),
         ("usage_days", "project_id", "projects"),
+        ("usage_hours", "project_id", "projects"),
+        ("usage_hours", "api_key_id", "api_keys"),
     ] {
         let statement = format!(
             "update {table} set {column} =

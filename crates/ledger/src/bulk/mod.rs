@@ -10,7 +10,7 @@ pub mod sqlite;
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{ColumnIndex, Decode, Row, Type};
-use types::ids::OrganizationId;
+use types::ids::{LotId, OrganizationId};
 use types::money::Money;
 use types::time::Timestamp;
 
@@ -18,18 +18,24 @@ use crate::LedgerError;
 use crate::account::{AccountId, Normal};
 use crate::books::Books;
 use crate::error::PostError;
+use crate::held::Held;
+use crate::lot::{self, Lot};
 use crate::post;
 use crate::post::apply::{self, NewPosting, Running};
-use crate::sql::time_from;
+use crate::post::lots::{RunningLot, RunningLots};
+use crate::sql::{micros, time_from};
 use crate::transfer::{Batch, Transfer};
 
-/// An organization's books and accounts, read under their lock.
+/// An organization's books, accounts and open lots, read under their lock.
 #[derive(Debug)]
 pub struct Head {
     books: Books,
     accounts: BTreeMap<AccountId, Running>,
+    lots: RunningLots,
     /// The accounts that batches have moved.
     touched: BTreeSet<AccountId>,
+    held: Held,
+    held_before: Held,
 }
 
 /// A batch with all that posting it writes.
@@ -66,12 +72,59 @@ impl Head {
         self.accounts.get(account).map(|running| running.balance)
     }
 
+    /// What is set aside beside the books.
+    #[must_use]
+    pub const fn held(&self) -> Held {
+        self.held
+    }
+
+    /// Sets an amount aside.
+    ///
+    /// # Errors
+    /// When the sum does not fit.
+    pub fn hold(&mut self, amount: Money) -> Result<(), LedgerError> {
+        self.held = self.held.with(amount)?;
+        Ok(())
+    }
+
+    /// Gives back what was set aside.
+    ///
+    /// # Errors
+    /// When so much was not.
+    pub fn unhold(&mut self, amount: Money) -> Result<(), LedgerError> {
+        self.held = self.held.without(amount)?;
+        Ok(())
+    }
+
+    /// Whether there is anything to write of it.
+    #[must_use]
+    pub fn is_changed(&self) -> bool {
+        !self.touched.is_empty() || self.held != self.held_before
+    }
+
+    /// What the organization can pay with, in burn order: expired lots among it until they are
+    /// posted as such.
+    pub fn open_lots(&self) -> impl Iterator<Item = &Lot> {
+        self.lots.open()
+    }
+
+    /// What is left in lots that have expired by `at`: a part of the balances that nothing may be
+    /// paid from.
+    ///
+    /// # Errors
+    /// When the sum does not fit.
+    pub fn expired(&self, at: Timestamp) -> Result<Money, LedgerError> {
+        let mut expired = self.open_lots().filter(|lot| lot.is_expired(at));
+        Ok(expired.try_fold(Money::ZERO, |sum, lot| sum.plus(lot.remaining))?)
+    }
+
     /// Works out what posting a batch writes, and moves the head on. The source must be new: a
     /// replay is found only when it is written.
     ///
     /// # Errors
-    /// When the batch is malformed, an account is not open or would fall below its limit. The
-    /// head may be changed then and must not be used again.
+    /// When the batch is malformed, an account is not open or would fall below its limit, or a lot
+    /// is not open or has not so much left. The head may be changed then and must not be used
+    /// again.
     pub fn post(&mut self, batch: Batch, now: Timestamp) -> Result<Planned, PostError> {
         post::check(&batch, self.books.organization)?;
         for transfer in &batch.transfers {
@@ -90,7 +143,9 @@ impl Head {
         books.balance = apply::organization_balance(books.balance, &self.accounts, &postings)?;
         books.booked_at = books.booked_at.max(batch.booked_at);
         books.batch_count += 1;
-        books.chain_hash = post::seal(books, &batch);
+        let place = (books.batch_count, books.booked_at);
+        self.lots.apply(&batch, place, &self.accounts)?;
+        books.chain_hash = post::seal(books, &batch, &self.lots);
         Ok(Planned {
             organization: books.organization,
             id: batch.id.to_string(),
@@ -128,12 +183,19 @@ where
             booked_at: time_from(row.try_get("booked_at")?)?,
             chain_hash: row.try_get("chain_hash")?,
         };
+        let held = Held {
+            amount: Money::from_nanos(row.try_get("held_nano")?),
+            count: row.try_get("hold_count")?,
+        };
         heads.insert(
             organization,
             Head {
                 books,
                 accounts: BTreeMap::new(),
+                lots: RunningLots::default(),
                 touched: BTreeSet::new(),
+                held,
+                held_before: held,
             },
         );
     }
@@ -185,6 +247,41 @@ where
     Ok(())
 }
 
+/// Gives the heads their open lots, which are in `rows`.
+fn add_lots<'r, R>(heads: &mut Heads, rows: &'r [R]) -> Result<(), LedgerError>
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    Option<i64>: Decode<'r, R::Database> + Type<R::Database>,
+{
+    let mut lots: BTreeMap<OrganizationId, Vec<Lot>> = BTreeMap::new();
+    for row in rows {
+        let (id, kind): (String, String) = (row.try_get("id")?, row.try_get("account_kind")?);
+        let id: LotId = id
+            .parse()
+            .map_err(|_| LedgerError::Inconsistent(format!("lot id `{id}` is not an id")))?;
+        let expires_at: Option<i64> = row.try_get("expires_at")?;
+        let lot = Lot {
+            id,
+            kind: lot::parse_kind(&kind)?,
+            priority: row.try_get("priority")?,
+            granted: Money::from_nanos(row.try_get("granted_nano")?),
+            remaining: Money::from_nanos(row.try_get("remaining_nano")?),
+            opened_at: time_from(row.try_get("opened_at")?)?,
+            expires_at: expires_at.map(time_from).transpose()?,
+        };
+        lots.entry(organization_of(row)?).or_default().push(lot);
+    }
+    for (organization, lots) in lots {
+        if let Some(head) = heads.get_mut(&organization) {
+            head.lots = RunningLots::new(lots);
+        }
+    }
+    Ok(())
+}
+
 fn organization_of<'r, R>(row: &'r R) -> Result<OrganizationId, LedgerError>
 where
     R: Row,
@@ -217,6 +314,52 @@ fn headings<'h>(heads: impl IntoIterator<Item = &'h Head>) -> Vec<Heading> {
             posting_count: running.posting_count,
         })
         .collect()
+}
+
+/// A lot that batches have opened.
+struct OpenedRow {
+    id: String,
+    organization: String,
+    account_kind: &'static str,
+    batch_sequence: i64,
+    priority: i64,
+    granted: i64,
+    remaining: i64,
+    opened_at: i64,
+    expires_at: Option<i64>,
+}
+
+/// What is left of a lot that was there before.
+struct RemainingRow {
+    id: String,
+    remaining: i64,
+}
+
+/// What is written of the lots of heads after their batches.
+fn lot_rows(heads: &[Head]) -> (Vec<OpenedRow>, Vec<RemainingRow>) {
+    let (mut opened, mut remaining) = (Vec::new(), Vec::new());
+    for head in heads {
+        for RunningLot { lot, opened_by, .. } in head.lots.changed() {
+            match opened_by {
+                Some(sequence) => opened.push(OpenedRow {
+                    id: lot.id.to_string(),
+                    organization: head.books.organization.to_string(),
+                    account_kind: lot.kind.account_kind(),
+                    batch_sequence: *sequence,
+                    priority: lot.priority,
+                    granted: lot.granted.nanos(),
+                    remaining: lot.remaining.nanos(),
+                    opened_at: micros(lot.opened_at),
+                    expires_at: lot.expires_at.map(micros),
+                }),
+                None => remaining.push(RemainingRow {
+                    id: lot.id.to_string(),
+                    remaining: lot.remaining.nanos(),
+                }),
+            }
+        }
+    }
+    (opened, remaining)
 }
 
 /// Splits `length` rows into runs whose lengths are powers of two, at most `most`: so that there

@@ -10,7 +10,7 @@ use crate::sql::micros;
 use crate::transfer::Transfer;
 
 /// Locks the books of organizations, in the order of their ids, and reads their accounts of the
-/// named kinds. `organizations` are without repeats.
+/// named kinds and their open lots. `organizations` are without repeats.
 ///
 /// # Errors
 /// When an organization has no books or the database does not answer.
@@ -20,9 +20,10 @@ pub async fn lock_heads_in(
     kinds: &[&'static str],
 ) -> Result<Vec<Head>, LedgerError> {
     let ids: Vec<String> = organizations.iter().map(ToString::to_string).collect();
-    // Accounts change only under the lock of the books, so they are read after it.
+    // Accounts and lots change only under the lock of the books, so they are read after it.
     let locked = sqlx::query(
-        "select organization_id, batch_count, balance_nano, booked_at, chain_hash
+        "select organization_id, batch_count, balance_nano, booked_at, chain_hash, held_nano,
+                hold_count
          from books where organization_id = any($1) order by organization_id for update",
     )
     .bind(&ids)
@@ -34,9 +35,18 @@ pub async fn lock_heads_in(
          from accounts where organization_id = any($1)",
     )
     .bind(&ids)
+    .fetch_all(&mut *connection)
+    .await?;
+    let lots = sqlx::query(
+        "select id, organization_id, account_kind, priority, granted_nano, remaining_nano,
+                opened_at, expires_at
+         from lots where organization_id = any($1) and is_open = 1",
+    )
+    .bind(&ids)
     .fetch_all(connection)
     .await?;
     super::add_accounts(&mut heads, kinds, &accounts)?;
+    super::add_lots(&mut heads, &lots)?;
     Ok(heads.into_values().collect())
 }
 
@@ -49,7 +59,7 @@ pub async fn write_in(
     heads: &[Head],
     planned: &[Planned],
 ) -> Result<(), LedgerError> {
-    if planned.is_empty() {
+    if heads.is_empty() {
         return Ok(());
     }
     let transfers: Vec<(&Planned, i64, &Transfer)> = planned
@@ -65,6 +75,7 @@ pub async fn write_in(
         .flat_map(|batch| batch.postings.iter().map(move |posting| (batch, posting)))
         .collect();
     let headings = super::headings(heads);
+    let (opened, remaining) = super::lot_rows(heads);
     let row = sqlx::query(WRITE)
         .bind(texts(planned, |batch| batch.id.clone()))
         .bind(texts(planned, |batch| batch.organization.to_string()))
@@ -105,14 +116,42 @@ pub async fn write_in(
         .bind(numbers(heads, |head| head.books.balance.nanos()))
         .bind(numbers(heads, |head| micros(head.books.booked_at)))
         .bind(texts(heads, |head| head.books.chain_hash.clone()))
+        .bind(numbers(heads, |head| head.held.amount.nanos()))
+        .bind(numbers(heads, |head| head.held.count))
+        .bind(optional_texts(&transfers, |(_, _, transfer)| {
+            transfer.lot.map(|lot| lot.to_string())
+        }))
+        .bind(texts(&opened, |lot| lot.id.clone()))
+        .bind(texts(&opened, |lot| lot.organization.clone()))
+        .bind(texts(&opened, |lot| lot.account_kind.to_owned()))
+        .bind(numbers(&opened, |lot| lot.batch_sequence))
+        .bind(numbers(&opened, |lot| lot.priority))
+        .bind(numbers(&opened, |lot| lot.granted))
+        .bind(numbers(&opened, |lot| lot.remaining))
+        .bind(numbers(&opened, |lot| lot.opened_at))
+        .bind(
+            opened
+                .iter()
+                .map(|lot| lot.expires_at)
+                .collect::<Vec<Option<i64>>>(),
+        )
+        .bind(texts(&remaining, |lot| lot.id.clone()))
+        .bind(numbers(&remaining, |lot| lot.remaining))
         .fetch_one(connection)
         .await?;
-    let (accounts, books): (i64, i64) = (row.try_get("accounts")?, row.try_get("books")?);
-    if accounts == headings.len() as i64 && books == heads.len() as i64 {
+    let (accounts, books, lots): (i64, i64, i64) = (
+        row.try_get("accounts")?,
+        row.try_get("books")?,
+        row.try_get("lots")?,
+    );
+    if accounts == headings.len() as i64
+        && books == heads.len() as i64
+        && lots == remaining.len() as i64
+    {
         Ok(())
     } else {
         Err(LedgerError::Inconsistent(format!(
-            "{accounts} accounts and {books} books were there to update"
+            "{accounts} accounts, {books} books and {lots} lots were there to update"
         )))
     }
 }
@@ -127,9 +166,9 @@ const WRITE: &str = "
             $6::bigint[], $7::bigint[], $8::bigint[], $9::text[])
     ), new_transfers as (
         insert into transfers
-            (id, batch_id, position, debit_account_id, credit_account_id, amount_nano)
+            (id, batch_id, position, debit_account_id, credit_account_id, amount_nano, lot_id)
         select * from unnest($10::text[], $11::text[], $12::bigint[], $13::text[], $14::text[],
-            $15::bigint[])
+            $15::bigint[], $32::text[])
     ), new_postings as (
         insert into postings
             (account_id, sequence, transfer_id, amount_nano, balance_nano, booked_at)
@@ -143,15 +182,34 @@ const WRITE: &str = "
         returning accounts.id
     ), new_books as (
         update books set batch_count = new.batch_count, balance_nano = new.balance_nano,
-            booked_at = new.booked_at, chain_hash = new.chain_hash
-        from unnest($25::text[], $26::bigint[], $27::bigint[], $28::bigint[], $29::text[])
-            as new (organization_id, batch_count, balance_nano, booked_at, chain_hash)
+            booked_at = new.booked_at, chain_hash = new.chain_hash,
+            held_nano = new.held_nano, hold_count = new.hold_count
+        from unnest($25::text[], $26::bigint[], $27::bigint[], $28::bigint[], $29::text[],
+            $30::bigint[], $31::bigint[])
+            as new (organization_id, batch_count, balance_nano, booked_at, chain_hash, held_nano,
+                    hold_count)
         where books.organization_id = new.organization_id
         returning books.organization_id
+    ), new_lots as (
+        insert into lots
+            (id, organization_id, account_kind, batch_sequence, priority, granted_nano, remaining_nano,
+             opened_at, expires_at)
+        select * from unnest($33::text[], $34::text[], $35::text[], $36::bigint[], $37::bigint[],
+            $38::bigint[], $39::bigint[], $40::bigint[], $41::bigint[])
+    ), used_lots as (
+        update lots set remaining_nano = new.remaining_nano
+        from unnest($42::text[], $43::bigint[]) as new (id, remaining_nano)
+        where lots.id = new.id
+        returning lots.id
     )
-    select (select count(*) from new_balances) as accounts, (select count(*) from new_books) as books";
+    select (select count(*) from new_balances) as accounts,
+        (select count(*) from new_books) as books, (select count(*) from used_lots) as lots";
 
 fn texts<T>(rows: &[T], text: impl Fn(&T) -> String) -> Vec<String> {
+    rows.iter().map(text).collect()
+}
+
+fn optional_texts<T>(rows: &[T], text: impl Fn(&T) -> Option<String>) -> Vec<Option<String>> {
     rows.iter().map(text).collect()
 }
 

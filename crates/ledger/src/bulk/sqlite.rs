@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection};
 use types::ids::OrganizationId;
 
-use super::{Head, Planned, runs};
+use super::{Head, OpenedRow, Planned, RemainingRow, runs};
 use crate::LedgerError;
 use crate::post::apply::NewPosting;
 use crate::sql::micros;
@@ -53,8 +53,8 @@ pub fn marks(rows: usize, columns: usize) -> String {
     vec![row; rows].join(",")
 }
 
-/// Reads the books of organizations and their accounts of the named kinds, inside a transaction
-/// that was begun to write. `organizations` are without repeats.
+/// Reads the books of organizations, their accounts of the named kinds and their open lots, inside a
+/// transaction that was begun to write. `organizations` are without repeats.
 ///
 /// # Errors
 /// When an organization has no books or the database does not answer.
@@ -63,7 +63,7 @@ pub async fn lock_heads_in(
     organizations: &[OrganizationId],
     kinds: &[&'static str],
 ) -> Result<Vec<Head>, LedgerError> {
-    let (mut books, mut accounts) = (Vec::new(), Vec::new());
+    let (mut books, mut accounts, mut lots) = (Vec::new(), Vec::new(), Vec::new());
     for run in runs(organizations.len(), RUN) {
         let ids = &organizations[run];
         let marks = marks(ids.len(), 1);
@@ -71,7 +71,8 @@ pub async fn lock_heads_in(
             (
                 &mut books,
                 format!(
-                    "select organization_id, batch_count, balance_nano, booked_at, chain_hash
+                    "select organization_id, batch_count, balance_nano, booked_at, chain_hash,
+                            held_nano, hold_count
                      from books where organization_id in (values {marks})"
                 ),
             ),
@@ -81,6 +82,14 @@ pub async fn lock_heads_in(
                     "select organization_id, kind, normal_side, minimum_nano, balance_nano,
                             posting_count
                      from accounts where organization_id in (values {marks})"
+                ),
+            ),
+            (
+                &mut lots,
+                format!(
+                    "select id, organization_id, account_kind, priority, granted_nano,
+                            remaining_nano, opened_at, expires_at
+                     from lots where organization_id in (values {marks}) and is_open = 1"
                 ),
             ),
         ] {
@@ -93,6 +102,7 @@ pub async fn lock_heads_in(
     }
     let mut heads = super::heads_of(organizations, &books)?;
     super::add_accounts(&mut heads, kinds, &accounts)?;
+    super::add_lots(&mut heads, &lots)?;
     Ok(heads.into_values().collect())
 }
 
@@ -105,7 +115,7 @@ pub async fn write_in(
     heads: &[Head],
     planned: &[Planned],
 ) -> Result<(), LedgerError> {
-    if planned.is_empty() {
+    if heads.is_empty() {
         return Ok(());
     }
     let transfers: Vec<(&Planned, i64, &Transfer)> = planned
@@ -133,10 +143,12 @@ pub async fn write_in(
             .bind(batch.chain_hash.clone())
     })
     .await?;
+    // Before the transfers, which name them.
+    write_lots_in(connection, heads).await?;
     write_rows(
         connection,
         TRANSFERS,
-        6,
+        7,
         RUN,
         &transfers,
         |query, (batch, position, transfer)| {
@@ -147,6 +159,7 @@ pub async fn write_in(
                 .bind(transfer.debit.to_string())
                 .bind(transfer.credit.to_string())
                 .bind(transfer.amount.nanos())
+                .bind(transfer.lot.map(|lot| lot.to_string()))
         },
     )
     .await?;
@@ -170,6 +183,49 @@ pub async fn write_in(
     write_heads_in(connection, heads).await
 }
 
+async fn write_lots_in(
+    connection: &mut SqliteConnection,
+    heads: &[Head],
+) -> Result<(), LedgerError> {
+    let (opened, remaining) = super::lot_rows(heads);
+    write_rows(
+        connection,
+        LOTS,
+        9,
+        RUN,
+        &opened,
+        |query, lot: &OpenedRow| {
+            query
+                .bind(lot.id.clone())
+                .bind(lot.organization.clone())
+                .bind(lot.account_kind)
+                .bind(lot.batch_sequence)
+                .bind(lot.priority)
+                .bind(lot.granted)
+                .bind(lot.remaining)
+                .bind(lot.opened_at)
+                .bind(lot.expires_at)
+        },
+    )
+    .await?;
+    let changed = write_rows(
+        connection,
+        REMAINING,
+        2,
+        RUN,
+        &remaining,
+        |query, lot: &RemainingRow| query.bind(lot.id.clone()).bind(lot.remaining),
+    )
+    .await?;
+    if changed == remaining.len() as u64 {
+        Ok(())
+    } else {
+        Err(LedgerError::Inconsistent(format!(
+            "{changed} lots were there to update"
+        )))
+    }
+}
+
 async fn write_heads_in(
     connection: &mut SqliteConnection,
     heads: &[Head],
@@ -182,13 +238,15 @@ async fn write_heads_in(
             .bind(heading.posting_count)
     })
     .await?;
-    let books = write_rows(connection, BOOKS, 5, RUN, heads, |query, head| {
+    let books = write_rows(connection, BOOKS, 7, RUN, heads, |query, head| {
         query
             .bind(head.books.organization.to_string())
             .bind(head.books.batch_count)
             .bind(head.books.balance.nanos())
             .bind(micros(head.books.booked_at))
             .bind(head.books.chain_hash.clone())
+            .bind(head.held.amount.nanos())
+            .bind(head.held.count)
     })
     .await?;
     if accounts == headings.len() as u64 && books == heads.len() as u64 {
@@ -208,7 +266,8 @@ const BATCHES: (&str, &str) = (
 );
 const TRANSFERS: (&str, &str) = (
     "insert into transfers
-         (id, batch_id, position, debit_account_id, credit_account_id, amount_nano) values ",
+         (id, batch_id, position, debit_account_id, credit_account_id, amount_nano, lot_id)
+     values ",
     "",
 );
 const POSTINGS: (&str, &str) = (
@@ -216,12 +275,24 @@ const POSTINGS: (&str, &str) = (
          (account_id, sequence, transfer_id, amount_nano, balance_nano, booked_at) values ",
     "",
 );
+const LOTS: (&str, &str) = (
+    "insert into lots
+         (id, organization_id, account_kind, batch_sequence, priority, granted_nano, remaining_nano,
+          opened_at, expires_at)
+     values ",
+    "",
+);
+const REMAINING: (&str, &str) = (
+    "update lots set remaining_nano = new.column2 from (values ",
+    ") as new where lots.id = new.column1",
+);
 const BALANCES: (&str, &str) = (
     "update accounts set balance_nano = new.column2, posting_count = new.column3 from (values ",
     ") as new where accounts.id = new.column1",
 );
 const BOOKS: (&str, &str) = (
     "update books set batch_count = new.column2, balance_nano = new.column3,
-         booked_at = new.column4, chain_hash = new.column5 from (values ",
+         booked_at = new.column4, chain_hash = new.column5,
+         held_nano = new.column6, hold_count = new.column7 from (values ",
     ") as new where books.organization_id = new.column1",
 );

@@ -1,10 +1,12 @@
 //! Posting: the only way that money moves.
 //!
-//! Reads and writes, for one batch: the replay check, one read of the accounts, then one insert a
-//! batch, transfer and posting and one update an account. All under the lock of the books.
+//! Reads and writes, for one batch: the replay check, one read of the accounts and one of the open
+//! lots, then one insert a batch, transfer and posting and one update an account and lot. All under
+//! the lock of the books.
 
 pub(crate) mod apply;
 mod clock;
+pub(crate) mod lots;
 mod replay;
 mod write;
 
@@ -14,13 +16,14 @@ use types::time::Timestamp;
 
 use crate::Connection;
 use crate::books::Books;
-use crate::chain::{Link, Sealed};
+use crate::chain::{Link, Sealed, SealedLot, SealedTransfer};
 use crate::error::PostError;
 use crate::sql::micros;
 use crate::transfer::Batch;
+use lots::RunningLots;
 
 /// The most transfers in a batch: every movement we know has at most one a lot and a few more.
-const MOST_TRANSFERS: usize = 64;
+const MOST_TRANSFERS: usize = 1_024;
 
 /// What posting found or did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,12 +63,16 @@ pub async fn post_in(
     let mut accounts = apply::running_accounts_in(connection, books.organization, batch).await?;
     let postings = apply::apply(&mut accounts, &batch.transfers)?;
     let balance = apply::organization_balance(books.balance, &accounts, &postings)?;
+    let mut lots = lots::running_lots_in(connection, books.organization, batch).await?;
 
     books.batch_count += 1;
+    lots.apply(batch, (books.batch_count, booked_at), &accounts)?;
     books.balance = balance;
     books.booked_at = booked_at;
-    books.chain_hash = seal(books, batch);
+    books.chain_hash = seal(books, batch, &lots);
     write::batch_in(connection, books, batch, now).await?;
+    write::lots_in(connection, books.organization, &lots).await?;
+    write::transfers_in(connection, batch).await?;
     write::postings_in(connection, &postings, booked_at).await?;
     write::heads_in(connection, books, &accounts).await?;
     Ok(Posted::New { balance, booked_at })
@@ -95,9 +102,9 @@ pub(crate) fn check(batch: &Batch, organization: OrganizationId) -> Result<(), P
     Ok(())
 }
 
-/// Seals the batch onto the one before it. The books are already those after the batch, but for
-/// their hash.
-pub(crate) fn seal(books: &Books, batch: &Batch) -> String {
+/// Seals the batch onto the one before it. Lots and books are already those after the batch, but
+/// for the hash.
+pub(crate) fn seal(books: &Books, batch: &Batch, lots: &RunningLots) -> String {
     let mut link = Link::new(
         &books.chain_hash,
         &Sealed {
@@ -112,12 +119,21 @@ pub(crate) fn seal(books: &Books, batch: &Batch) -> String {
     );
     for transfer in &batch.transfers {
         let (debit, credit) = (transfer.debit.to_string(), transfer.credit.to_string());
-        link.transfer(
-            &transfer.id.to_string(),
-            &debit,
-            &credit,
-            transfer.amount.nanos(),
-        );
+        let opened = transfer
+            .lot
+            .and_then(|lot| lots.opened(lot, books.batch_count));
+        link.transfer(&SealedTransfer {
+            id: &transfer.id.to_string(),
+            debit: &debit,
+            credit: &credit,
+            amount_nano: transfer.amount.nanos(),
+            lot: transfer.lot.map(|lot| lot.to_string()).as_deref(),
+            opened: opened.map(|lot| SealedLot {
+                priority: lot.priority,
+                granted_nano: lot.granted.nanos(),
+                expires_at: lot.expires_at.map(micros),
+            }),
+        });
     }
     link.seal()
 }

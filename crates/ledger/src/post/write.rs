@@ -1,10 +1,13 @@
-//! Writing a batch that was applied: itself, its transfers, their postings, the new balances.
+//! Writing a batch that was applied: itself, its lots and transfers, their postings, the new
+//! balances.
 
 use std::collections::BTreeMap;
 
+use types::ids::OrganizationId;
 use types::time::Timestamp;
 
 use super::apply::{NewPosting, Running};
+use super::lots::{RunningLot, RunningLots};
 use crate::Connection;
 use crate::account::AccountId;
 use crate::books::Books;
@@ -33,13 +36,57 @@ pub(super) async fn batch_in(
     .bind(micros(books.booked_at))
     .bind(micros(now))
     .bind(&books.chain_hash)
-    .execute(&mut *connection)
+    .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// Lots that are new, and what is left of the others. Before the transfers, which name them.
+pub(super) async fn lots_in(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    lots: &RunningLots,
+) -> Result<(), LedgerError> {
+    for RunningLot { lot, opened_by, .. } in lots.changed() {
+        let Some(sequence) = opened_by else {
+            let updated = sqlx::query("update lots set remaining_nano = $1 where id = $2")
+                .bind(lot.remaining.nanos())
+                .bind(lot.id.to_string())
+                .execute(&mut *connection)
+                .await?;
+            expect_one(updated.rows_affected(), "a lot")?;
+            continue;
+        };
+        sqlx::query(
+            "insert into lots
+                 (id, organization_id, account_kind, batch_sequence, priority, granted_nano,
+                  remaining_nano, opened_at, expires_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        )
+        .bind(lot.id.to_string())
+        .bind(organization.to_string())
+        .bind(lot.kind.account_kind())
+        .bind(*sequence)
+        .bind(lot.priority)
+        .bind(lot.granted.nanos())
+        .bind(lot.remaining.nanos())
+        .bind(micros(lot.opened_at))
+        .bind(lot.expires_at.map(micros))
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn transfers_in(
+    connection: &mut Connection,
+    batch: &Batch,
+) -> Result<(), PostError> {
     for (position, transfer) in (0_i64..).zip(&batch.transfers) {
         let inserted = sqlx::query(
             "insert into transfers
-                 (id, batch_id, position, debit_account_id, credit_account_id, amount_nano)
-             values ($1, $2, $3, $4, $5, $6)",
+                 (id, batch_id, position, debit_account_id, credit_account_id, amount_nano, lot_id)
+             values ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(transfer.id.to_string())
         .bind(batch.id.to_string())
@@ -47,6 +94,7 @@ pub(super) async fn batch_in(
         .bind(transfer.debit.to_string())
         .bind(transfer.credit.to_string())
         .bind(transfer.amount.nanos())
+        .bind(transfer.lot.map(|lot| lot.to_string()))
         .execute(&mut *connection)
         .await;
         if let Err(error) = inserted {

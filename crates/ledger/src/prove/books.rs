@@ -6,7 +6,7 @@ use futures::TryStreamExt;
 use sqlx::Row;
 
 use super::Check;
-use crate::chain::{self, Link, Sealed};
+use crate::chain::{self, Link, Sealed, SealedLot, SealedTransfer};
 use crate::{Connection, LedgerError};
 
 /// Each organization's batches run without a gap and never back in time; each balance follows
@@ -80,8 +80,12 @@ pub(super) async fn check_chain_in(connection: &mut Connection) -> Result<Check,
             "select batches.organization_id, batches.sequence, batches.id as batch_id,
                     batches.source, batches.code, batches.balance_nano, batches.booked_at,
                     batches.chain_hash, transfers.id, transfers.debit_account_id,
-                    transfers.credit_account_id, transfers.amount_nano
+                    transfers.credit_account_id, transfers.amount_nano, transfers.lot_id,
+                    lots.priority, lots.granted_nano, lots.expires_at
              from batches join transfers on transfers.batch_id = batches.id
+             left join lots on lots.id = transfers.lot_id
+                 and lots.organization_id = batches.organization_id
+                 and lots.batch_sequence = batches.sequence
              order by batches.organization_id, batches.sequence, transfers.position",
         )
         .fetch(&mut *connection);
@@ -98,8 +102,15 @@ pub(super) async fn check_chain_in(connection: &mut Connection) -> Result<Check,
                     row.try_get("credit_account_id")?,
                 );
                 let id: String = row.try_get("id")?;
-                open.link
-                    .transfer(&id, &debit, &credit, row.try_get("amount_nano")?);
+                let lot: Option<String> = row.try_get("lot_id")?;
+                open.link.transfer(&SealedTransfer {
+                    id: &id,
+                    debit: &debit,
+                    credit: &credit,
+                    amount_nano: row.try_get("amount_nano")?,
+                    lot: lot.as_deref(),
+                    opened: opened(&row)?,
+                });
             }
         }
         close_link(&mut check, &mut heads, open);
@@ -157,6 +168,20 @@ fn open_link(
         stored: row.try_get("chain_hash")?,
         link,
     })
+}
+
+/// What the batch sealed of a lot that it opened.
+fn opened(row: &sqlx::any::AnyRow) -> Result<Option<SealedLot>, LedgerError> {
+    let priority: Option<i64> = row.try_get("priority")?;
+    let granted_nano: Option<i64> = row.try_get("granted_nano")?;
+    let (Some(priority), Some(granted_nano)) = (priority, granted_nano) else {
+        return Ok(None);
+    };
+    Ok(Some(SealedLot {
+        priority,
+        granted_nano,
+        expires_at: row.try_get("expires_at")?,
+    }))
 }
 
 fn close_link(check: &mut Check, heads: &mut HashMap<String, String>, open: Option<OpenLink>) {

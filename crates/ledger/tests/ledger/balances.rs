@@ -46,9 +46,9 @@ async fn a_statement_lists_every_batch_once_newest_first() {
         world.top_up(&number.to_string(), number, number).await;
     }
     let other = world.open_organization().await;
-    let theirs = Transfer::new(CLEARING, prepaid(other), nanos(100));
+    let theirs = bought(other, lot(99), 100);
     world
-        .post_to(other, &batch("theirs", vec![theirs], at(9)))
+        .post_to(other, &buying("theirs", vec![theirs], at(9)))
         .await
         .unwrap();
     let mut seen = Vec::new();

@@ -5,6 +5,7 @@ mod accounts;
 mod balances;
 mod clocks;
 mod database;
+mod lots;
 mod posting;
 mod proof;
 mod random;
@@ -12,11 +13,11 @@ mod tamper;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
-    AccountId, Batch, Connection, Normal, PostError, Posted, Source, Transfer, lock_books_in,
-    open_accounts_in, open_books_in, post_in, prove_in,
+    AccountId, Batch, Connection, LotKind, NewLot, Normal, PostError, Posted, Source, Transfer,
+    lock_books_in, open_accounts_in, open_books_in, post_in, prove_in,
 };
 use sqlx::{AnyConnection, Connection as _, Executor};
-use types::ids::{BatchId, OrganizationId};
+use types::ids::{BatchId, LotId, OrganizationId};
 use types::money::Money;
 use types::time::Timestamp;
 
@@ -37,6 +38,43 @@ fn nanos(amount: i64) -> Money {
     Money::from_nanos(amount)
 }
 
+/// The lot that the top-up of that number opens.
+fn lot(number: u32) -> LotId {
+    format!("00000000-0000-7000-8000-{number:012}")
+        .parse()
+        .unwrap()
+}
+
+/// Into a lot.
+fn bought(organization: OrganizationId, lot: LotId, amount: i64) -> Transfer {
+    Transfer::new(CLEARING, prepaid(organization), nanos(amount)).of_lot(lot)
+}
+
+/// Out of a lot.
+fn spent(organization: OrganizationId, lot: LotId, amount: i64) -> Transfer {
+    Transfer::new(prepaid(organization), REVENUE, nanos(amount)).of_lot(lot)
+}
+
+/// A lot of bought credit that never expires.
+fn purchase(id: LotId) -> NewLot {
+    NewLot {
+        id,
+        kind: LotKind::Purchase,
+        priority: 0,
+        expires_at: None,
+    }
+}
+
+/// A batch that opens the lots that it buys.
+fn buying(source: &str, transfers: Vec<Transfer>, booked_at: Timestamp) -> Batch {
+    let lots = transfers.iter().filter_map(|transfer| transfer.lot);
+    let opens = lots.map(purchase).collect();
+    Batch {
+        opens,
+        ..batch(source, transfers, booked_at)
+    }
+}
+
 /// Noon of a day, plus seconds.
 fn at(seconds: i64) -> Timestamp {
     let noon: DateTime<Utc> = "2026-03-11T12:00:00Z".parse().unwrap();
@@ -49,6 +87,7 @@ fn batch(source: &str, transfers: Vec<Transfer>, booked_at: Timestamp) -> Batch 
         source: Source::new("test", source),
         code: "test",
         transfers,
+        opens: Vec::new(),
         booked_at,
     }
 }
@@ -138,8 +177,8 @@ impl World {
     }
 
     async fn top_up(&mut self, source: &str, amount: i64, seconds: i64) -> Posted {
-        let transfer = Transfer::new(CLEARING, prepaid(self.organization), nanos(amount));
-        self.post(&batch(source, vec![transfer], at(seconds)))
+        let transfer = bought(self.organization, lot(source.parse().unwrap()), amount);
+        self.post(&buying(source, vec![transfer], at(seconds)))
             .await
             .unwrap()
     }

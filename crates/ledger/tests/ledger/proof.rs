@@ -6,6 +6,7 @@ const TRANSFERS: &str = "every transfer has its postings";
 const BALANCES: &str = "transfers add up to each account's balance, debits equal credits";
 const SEQUENCE: &str = "batches run without a gap to each organization's balance";
 const CHAIN: &str = "batches seal one another without a break";
+const LOTS: &str = "transfers add up to what is left of each lot, lots to balances";
 
 /// What is done to the rows, and the checks that find it: these and no others.
 type Fault = (&'static str, &'static [&'static str]);
@@ -16,7 +17,7 @@ async fn each_is_found(faults: &[Fault]) {
         let mut world = World::new().await;
         world.top_up("1", 25, 0).await;
         world.top_up("2", 10, 1).await;
-        let spend = Transfer::new(prepaid(world.organization), REVENUE, nanos(5));
+        let spend = spent(world.organization, lot(1), 5);
         world.post(&batch("3", vec![spend], at(2))).await.unwrap();
         tamper(&world.database, statement).await;
         let proof = prove_in(&mut world.connection).await.unwrap();
@@ -32,12 +33,12 @@ async fn a_changed_transfer_is_found() {
     each_is_found(&[
         (
             "update transfers set amount_nano = 26 where amount_nano = 25",
-            &[TRANSFERS, BALANCES, CHAIN],
+            &[TRANSFERS, BALANCES, CHAIN, LOTS],
         ),
         (
             "update transfers set credit_account_id = replace(credit_account_id, 'prepaid', 'owed')
              where amount_nano = 25",
-            &[TRANSFERS, BALANCES, CHAIN],
+            &[TRANSFERS, BALANCES, CHAIN, LOTS],
         ),
         // Between the platform's own accounts nothing but the seal can tell.
         (
@@ -52,7 +53,7 @@ async fn a_changed_transfer_is_found() {
         ),
         (
             "delete from transfers where amount_nano = 10",
-            &[BALANCES, SEQUENCE, CHAIN],
+            &[BALANCES, SEQUENCE, CHAIN, LOTS],
         ),
     ])
     .await;
@@ -95,7 +96,7 @@ async fn a_changed_account_is_found() {
     each_is_found(&[
         (
             "update accounts set balance_nano = balance_nano + 1 where kind = 'prepaid'",
-            &[POSTINGS, BALANCES],
+            &[POSTINGS, BALANCES, LOTS],
         ),
         (
             "update accounts set posting_count = 9 where kind = 'prepaid'",
@@ -114,6 +115,56 @@ async fn a_changed_account_is_found() {
 }
 
 #[tokio::test]
+async fn a_changed_lot_is_found() {
+    each_is_found(&[
+        (
+            "update lots set remaining_nano = remaining_nano - 1 where granted_nano = 25",
+            &[LOTS],
+        ),
+        // Together they are still the balance.
+        (
+            "update lots set remaining_nano = case granted_nano when 25 then 21 else 9 end",
+            &[LOTS],
+        ),
+        (
+            "update lots set granted_nano = granted_nano + 1 where granted_nano = 25",
+            &[CHAIN, LOTS],
+        ),
+        (
+            "update lots set expires_at = opened_at + 1 where granted_nano = 25",
+            &[CHAIN],
+        ),
+        (
+            "update lots set priority = 1 where granted_nano = 25",
+            &[CHAIN],
+        ),
+        (
+            "update lots set organization_id = 'nobody' where granted_nano = 25",
+            &[CHAIN, LOTS],
+        ),
+        (
+            "update lots set account_kind = 'promotional' where granted_nano = 25",
+            &[LOTS],
+        ),
+        (
+            "update lots set batch_sequence = 3 where granted_nano = 25",
+            &[CHAIN, LOTS],
+        ),
+        ("delete from lots where granted_nano = 10", &[CHAIN, LOTS]),
+        (
+            "update transfers set lot_id = null where amount_nano = 5",
+            &[CHAIN, LOTS],
+        ),
+        (
+            "update transfers set lot_id = (select id from lots where granted_nano = 10)
+             where amount_nano = 5",
+            &[CHAIN, LOTS],
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn a_changed_batch_is_found() {
     each_is_found(&[
         (
@@ -122,7 +173,7 @@ async fn a_changed_batch_is_found() {
         ),
         (
             "update batches set sequence = 9 where sequence = 2",
-            &[SEQUENCE, CHAIN],
+            &[SEQUENCE, CHAIN, LOTS],
         ),
         (
             "update batches set booked_at = booked_at + 1 where sequence = 3",

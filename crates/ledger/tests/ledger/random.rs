@@ -1,54 +1,78 @@
-//! Random histories against a model of three numbers.
+//! Random histories against a model of a few numbers.
+
+use std::collections::HashMap;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::*;
 
-#[derive(Debug, Clone)]
+/// Each under a source, which may be taken.
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Act {
-    TopUp { source: u8, amount: i64 },
-    Spend { source: u8, amount: i64 },
-    Owe { source: u8, amount: i64 },
+    /// Opens the source's lot.
+    TopUp {
+        amount: i64,
+    },
+    /// Draws on the lot of a source.
+    Spend {
+        lot: u8,
+        amount: i64,
+    },
+    /// Gives back to the lot of a source.
+    GiveBack {
+        lot: u8,
+        amount: i64,
+    },
+    Owe {
+        amount: i64,
+    },
 }
 
-fn acts() -> impl Strategy<Value = Vec<Act>> {
-    let source = 0_u8..12;
-    let amount = 1_i64..50;
-    let act = (0..3, source, amount).prop_map(|(kind, source, amount)| match kind {
-        0 => Act::TopUp { source, amount },
-        1 => Act::Spend { source, amount },
-        _ => Act::Owe { source, amount },
+fn acts() -> impl Strategy<Value = Vec<(u8, Act)>> {
+    let (source, lot, amount) = (0_u8..12, 0_u8..12, 1_i64..50);
+    let act = (0..5, source, lot, amount).prop_map(|(kind, source, lot, amount)| {
+        let act = match kind {
+            0 | 1 => Act::TopUp { amount },
+            2 => Act::Spend { lot, amount },
+            3 => Act::GiveBack { lot, amount },
+            _ => Act::Owe { amount },
+        };
+        (source, act)
     });
     proptest::collection::vec(act, 1..30)
 }
 
-/// What the acts come to: prepaid, owed, and each source with the act that took it.
+/// What the acts come to: each lot with what it had and has, what is owed, and each source with
+/// the act that took it.
 #[derive(Default)]
 struct Model {
-    prepaid: i64,
+    lots: HashMap<u8, (i64, i64)>,
     owed: i64,
-    sources: std::collections::HashMap<u8, String>,
+    sources: HashMap<u8, Act>,
 }
 
 impl Model {
     /// Whether the ledger is expected to take the act.
-    fn apply(&mut self, act: &Act) -> bool {
-        let (source, content) = match act {
-            Act::TopUp { source, amount } => (source, format!("t{amount}")),
-            Act::Spend { source, amount } => (source, format!("s{amount}")),
-            Act::Owe { source, amount } => (source, format!("o{amount}")),
-        };
-        if let Some(taken) = self.sources.get(source) {
-            return *taken == content;
+    fn apply(&mut self, source: u8, act: Act) -> bool {
+        if let Some(taken) = self.sources.get(&source) {
+            return *taken == act;
         }
         match act {
-            Act::TopUp { amount, .. } => self.prepaid += amount,
-            Act::Spend { amount, .. } if *amount > self.prepaid => return false,
-            Act::Spend { amount, .. } => self.prepaid -= amount,
-            Act::Owe { amount, .. } => self.owed += amount,
+            Act::TopUp { amount } => {
+                self.lots.insert(source, (amount, amount));
+            }
+            Act::Spend { lot, amount } => match self.lots.get_mut(&lot) {
+                Some((_, left)) if *left >= amount => *left -= amount,
+                Some(_) | None => return false,
+            },
+            Act::GiveBack { lot, amount } => match self.lots.get_mut(&lot) {
+                Some((granted, left)) if *left + amount <= *granted => *left += amount,
+                Some(_) | None => return false,
+            },
+            Act::Owe { amount } => self.owed += amount,
         }
-        self.sources.insert(*source, content);
+        self.sources.insert(source, act);
         true
     }
 }
@@ -71,22 +95,27 @@ fn random_histories_end_where_the_model_does() {
             runtime.block_on(async {
                 let mut world = world.lock().await;
                 let organization = world.open_organization().await;
+                let ids: Vec<LotId> = (0..12).map(|_| LotId::generate()).collect();
                 let mut model = Model::default();
-                for (seconds, act) in (0..).zip(&acts) {
-                    let (source, transfer) = transfer(organization, act);
-                    let batch = batch(
-                        &format!("{organization}{source}"),
-                        vec![transfer],
-                        at(seconds),
-                    );
+                for (seconds, (source, act)) in (0..).zip(acts) {
+                    let batch = batch_of(organization, &ids, source, act, at(seconds));
                     let posted = world.post_to(organization, &batch).await;
-                    prop_assert_eq!(posted.is_ok(), model.apply(act), "{:?}: {:?}", act, posted);
+                    let expected = model.apply(source, act);
+                    prop_assert_eq!(posted.is_ok(), expected, "{:?}: {:?}", act, posted);
                 }
                 let balances = (
                     world.balance(&prepaid(organization)).await,
                     world.balance(&owed(organization)).await,
                 );
-                prop_assert_eq!(balances, (model.prepaid, model.owed));
+                let left: i64 = model.lots.values().map(|(_, left)| left).sum();
+                prop_assert_eq!(balances, (left, model.owed));
+                for (source, (granted, left)) in model.lots {
+                    let id = ids[usize::from(source)];
+                    let found = ledger::find_lot_in(&mut world.connection, organization, id);
+                    let found = found.await.unwrap().unwrap();
+                    let found = (found.granted.nanos(), found.remaining.nanos());
+                    prop_assert_eq!(found, (granted, left));
+                }
                 Ok(())
             })
         })
@@ -94,19 +123,31 @@ fn random_histories_end_where_the_model_does() {
     runtime.block_on(world.into_inner().finish());
 }
 
-fn transfer(organization: OrganizationId, act: &Act) -> (u8, Transfer) {
-    match *act {
-        Act::TopUp { source, amount } => (
-            source,
-            Transfer::new(CLEARING, prepaid(organization), nanos(amount)),
-        ),
-        Act::Spend { source, amount } => (
-            source,
-            Transfer::new(prepaid(organization), REVENUE, nanos(amount)),
-        ),
-        Act::Owe { source, amount } => (
-            source,
-            Transfer::new(owed(organization), REVENUE, nanos(amount)),
-        ),
+fn batch_of(
+    organization: OrganizationId,
+    ids: &[LotId],
+    source: u8,
+    act: Act,
+    booked_at: Timestamp,
+) -> Batch {
+    let name = format!("{organization}{source}");
+    let id = |source: u8| ids[usize::from(source)];
+    match act {
+        Act::TopUp { amount } => {
+            let transfer = bought(organization, id(source), amount);
+            buying(&name, vec![transfer], booked_at)
+        }
+        Act::Spend { lot, amount } => {
+            let transfer = spent(organization, id(lot), amount);
+            batch(&name, vec![transfer], booked_at)
+        }
+        Act::GiveBack { lot, amount } => {
+            let transfer = bought(organization, id(lot), amount);
+            batch(&name, vec![transfer], booked_at)
+        }
+        Act::Owe { amount } => {
+            let transfer = Transfer::new(owed(organization), REVENUE, nanos(amount));
+            batch(&name, vec![transfer], booked_at)
+        }
     }
 }

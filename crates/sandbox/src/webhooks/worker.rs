@@ -121,7 +121,7 @@ async fn send(
             );
         }
     }
-    let mut writer = processor.store.writer.lock().await;
+    let mut writer = processor.store.writer.acquire().await?;
     deliveries::record(&mut writer, delivery, &arrival, processor.clock.now()).await
 }
 

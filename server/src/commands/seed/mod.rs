@@ -97,7 +97,7 @@ async fn open(
     };
     let billing = Billing::open(settings, std::sync::Arc::new(clock.clone()))
         .await
-        .with_context(|| format!("{} cannot be opened", args.database.label()))?;
+        .with_context(|| args.database.cannot_be_opened())?;
     billing
         .migrate()
         .await

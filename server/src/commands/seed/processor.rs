@@ -17,8 +17,8 @@ use crate::parts::{SANDBOX_PATH, SandboxAddresses, open_sandbox};
 
 /// Charged without questions.
 pub(super) const GOOD_CARD: &str = "4242424242424242";
-/// Declined by its bank.
-pub(super) const DECLINED_CARD: &str = "4000000000000002";
+/// Can be saved; its bank declines every charge.
+pub(super) const DECLINED_CARD: &str = "4000000000000341";
 
 /// Far enough ahead that the demo's card does not expire under it.
 const EXPIRY_YEAR: &str = "2034";
@@ -103,5 +103,6 @@ impl Processor {
         self.stop.cancel();
         // A listener that panicked was logged; the demo is made by then.
         let _ = self.done.await;
+        self.sandbox.close().await;
     }
 }

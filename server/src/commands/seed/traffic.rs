@@ -121,6 +121,12 @@ fn request(hour: Timestamp, index: u64, is_production: bool, dice: &mut Dice) ->
     }
 }
 
+/// A time below `longest`, always the same for the same number.
+pub(super) fn up_to(longest: Duration, number: u64) -> Duration {
+    let milliseconds = Dice(number).below(longest.num_milliseconds().unsigned_abs());
+    Duration::milliseconds(i64::try_from(milliseconds).unwrap_or(0))
+}
+
 /// SplitMix64: a few lines, the same on every machine.
 struct Dice(u64);
 

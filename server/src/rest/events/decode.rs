@@ -45,14 +45,14 @@ pub(super) enum DecodeError {
 
 /// What is wrong with one member of an event.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct FieldError {
+pub(in crate::rest) struct FieldError {
     /// Its path in the event, such as `data.model`.
     pub name: String,
     pub problem: FieldProblem,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum FieldProblem {
+pub(in crate::rest) enum FieldProblem {
     Missing,
     Repeated,
     /// What it must be.
@@ -158,13 +158,10 @@ fn event(node: &Node) -> Result<UsageEvent, FieldError> {
 const NOT_NEGATIVE: &str = "a whole number, zero or more, as a number or as digits";
 const NO_DOLLARS: &str = "an amount of dollars, zero or more, as a number or as a decimal string";
 
-fn tokens(data: &Members<'_>) -> Result<Tokens, FieldError> {
+pub(in crate::rest) fn tokens(data: &Members<'_>) -> Result<Tokens, FieldError> {
     let input = data.count(["input_tokens", "prompt_tokens"])?;
     let output = data.count(["output_tokens", "completion_tokens"])?;
-    let cached_input = match data.object.find("cached_input_tokens") {
-        Some(node) => data.read_count("cached_input_tokens", node)?,
-        None => 0,
-    };
+    let cached_input = data.optional_count("cached_input_tokens")?.unwrap_or(0);
     Ok(Tokens {
         input,
         cached_input,
@@ -173,13 +170,16 @@ fn tokens(data: &Members<'_>) -> Result<Tokens, FieldError> {
 }
 
 /// The members of one object, and where it stands in the event.
-struct Members<'a> {
+pub(in crate::rest) struct Members<'a> {
     object: &'a Object,
     prefix: &'static str,
 }
 
 impl<'a> Members<'a> {
-    fn of(object: &'a Object, prefix: &'static str) -> Result<Self, FieldError> {
+    pub(in crate::rest) fn of(
+        object: &'a Object,
+        prefix: &'static str,
+    ) -> Result<Self, FieldError> {
         let members = Self { object, prefix };
         match &object.repeated {
             Some(name) => {
@@ -198,12 +198,12 @@ impl<'a> Members<'a> {
         format!("{}{name}", self.prefix)
     }
 
-    fn text(&self, name: &str) -> Result<String, FieldError> {
+    pub(in crate::rest) fn text(&self, name: &str) -> Result<String, FieldError> {
         self.optional_text(name)?
             .ok_or_else(|| missing(self.path(name)))
     }
 
-    fn optional_text(&self, name: &str) -> Result<Option<String>, FieldError> {
+    pub(in crate::rest) fn optional_text(&self, name: &str) -> Result<Option<String>, FieldError> {
         match self.object.find(name) {
             None => Ok(None),
             Some(Node::Text(text)) if !text.is_empty() => Ok(Some(text.clone())),
@@ -227,7 +227,10 @@ impl<'a> Members<'a> {
         }
     }
 
-    fn optional_id<Id: std::str::FromStr>(&self, name: &str) -> Result<Option<Id>, FieldError> {
+    pub(in crate::rest) fn optional_id<Id: std::str::FromStr>(
+        &self,
+        name: &str,
+    ) -> Result<Option<Id>, FieldError> {
         let refused = || wrong(self.path(name), "a UUID");
         match self.object.find(name) {
             None => Ok(None),
@@ -236,7 +239,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    fn optional_whole(&self, name: &str) -> Result<Option<i64>, FieldError> {
+    pub(in crate::rest) fn optional_whole(&self, name: &str) -> Result<Option<i64>, FieldError> {
         match self.object.find(name) {
             None => Ok(None),
             Some(Node::Integer(number)) => Ok(Some(*number)),
@@ -260,8 +263,14 @@ impl<'a> Members<'a> {
             .ok_or_else(|| wrong(self.path(name), NO_DOLLARS))
     }
 
+    /// A count that may be left out.
+    pub(in crate::rest) fn optional_count(&self, name: &str) -> Result<Option<i64>, FieldError> {
+        let found = self.object.find(name);
+        found.map(|node| self.read_count(name, node)).transpose()
+    }
+
     /// A count that has two names. Both may be there when they say the same.
-    fn count(&self, names: [&'static str; 2]) -> Result<i64, FieldError> {
+    pub(in crate::rest) fn count(&self, names: [&'static str; 2]) -> Result<i64, FieldError> {
         let mut found = None;
         for name in names {
             let Some(node) = self.object.find(name) else {

@@ -10,7 +10,7 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// A JSON value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Node {
+pub(in crate::rest) enum Node {
     Null,
     Bool,
     Integer(i64),
@@ -24,14 +24,14 @@ pub(super) enum Node {
 
 /// A JSON object; of a name that came twice the first value counts and the name is remembered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Object {
+pub(in crate::rest) struct Object {
     members: HashMap<String, Node>,
     pub repeated: Option<String>,
 }
 
 impl Object {
     /// A member that is there; `null` is the same as not being there.
-    pub(super) fn find(&self, name: &str) -> Option<&Node> {
+    pub(in crate::rest) fn find(&self, name: &str) -> Option<&Node> {
         self.members.get(name).filter(|node| **node != Node::Null)
     }
 }

@@ -6,10 +6,10 @@
 //! `schema` describes all this to others. What an event costs is `billing`'s.
 
 mod content_type;
-mod decode;
-mod json;
+pub(super) mod decode;
+pub(super) mod json;
 mod openmeter;
-mod schema;
+pub(super) mod schema;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -30,7 +30,7 @@ use crate::parts::Parts;
 use crate::telemetry;
 
 /// The largest request that reports usage: 1,000 events with room to spare.
-const MAX_EVENTS_BYTES: usize = 1024 * 1024;
+pub(super) const MAX_EVENTS_BYTES: usize = 1024 * 1024;
 
 pub(super) fn routes() -> OpenApiRouter<Parts> {
     let limit = DefaultBodyLimit::max(MAX_EVENTS_BYTES);

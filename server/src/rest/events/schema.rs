@@ -124,7 +124,7 @@ fn example() -> Value {
 
 /// A whole number, as a number or as digits.
 #[derive(Serialize)]
-struct TokenCount;
+pub(in crate::rest) struct TokenCount;
 
 impl utoipa::PartialSchema for TokenCount {
     fn schema() -> RefOr<Schema> {
@@ -163,7 +163,11 @@ impl utoipa::PartialSchema for ClaimedDollars {
 
 impl ToSchema for ClaimedDollars {}
 
-fn number_or_text(number: ObjectBuilder, digits: &str, text: &str) -> RefOr<Schema> {
+pub(in crate::rest) fn number_or_text(
+    number: ObjectBuilder,
+    digits: &str,
+    text: &str,
+) -> RefOr<Schema> {
     let written = ObjectBuilder::new()
         .schema_type(Type::String)
         .pattern(Some(digits));

@@ -1,5 +1,6 @@
 //! Transactions as JSON. Amounts are exact decimal strings of dollars.
 
+use billing::credits::{Lot, LotKind};
 use billing::transactions::{
     EventRates, Explained, Posting, Transaction, TransactionEvent, TransactionPage, Transfer,
     UsagePaid,
@@ -52,6 +53,8 @@ pub(crate) struct ExplainedTransaction {
     transfers: Vec<TransferBody>,
     /// What the transfers did to the organization's own accounts.
     postings: Vec<PostingBody>,
+    /// The lots of credit that the transfers drew on or filled, each as it stands now.
+    lots: Vec<LotBody>,
     /// What was used; null where the transaction does not pay for usage.
     #[schema(required = true)]
     usage: Option<PaidUsage>,
@@ -69,6 +72,41 @@ struct TransferBody {
     credit: String,
     #[schema(pattern = "^[0-9]+\\.[0-9]{2,9}$", example = "0.0000432")]
     amount: String,
+    /// The lot of credit that it drew on or filled; null where neither account is kept in lots.
+    #[schema(required = true, format = "uuid")]
+    lot_id: Option<String>,
+}
+
+/// Credit that came at once, by a top-up or as a gift, with what is left of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Lot)]
+struct LotBody {
+    #[schema(format = "uuid")]
+    id: String,
+    kind: LotKindBody,
+    /// What was in it at first, in dollars.
+    #[schema(pattern = "^[0-9]+\\.[0-9]{2,9}$", example = "25.00")]
+    granted: String,
+    /// What is left of it now, in dollars.
+    #[schema(pattern = "^[0-9]+\\.[0-9]{2,9}$", example = "24.9999568")]
+    remaining: String,
+    /// The lower is used first; among equals, what expires first.
+    #[schema(example = 0)]
+    priority: i64,
+    #[schema(format = DateTime)]
+    opened_at: String,
+    /// From then on nothing is paid from it; null where it never expires.
+    #[schema(required = true, format = DateTime)]
+    expires_at: Option<String>,
+}
+
+/// Whether credit was bought or given.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LotKind)]
+#[serde(rename_all = "snake_case")]
+enum LotKindBody {
+    Purchase,
+    Promotion,
 }
 
 /// One side of a transfer on an account of the organization.
@@ -199,6 +237,7 @@ impl From<Explained> for ExplainedTransaction {
             transaction: explained.transaction.into(),
             transfers: explained.transfers.into_iter().map(Into::into).collect(),
             postings: explained.postings.into_iter().map(Into::into).collect(),
+            lots: explained.lots.into_iter().map(Into::into).collect(),
             usage: explained.usage.map(Into::into),
         }
     }
@@ -210,6 +249,24 @@ impl From<Transfer> for TransferBody {
             debit: transfer.debit,
             credit: transfer.credit,
             amount: exact(transfer.amount),
+            lot_id: transfer.lot.map(|lot| lot.to_string()),
+        }
+    }
+}
+
+impl From<Lot> for LotBody {
+    fn from(lot: Lot) -> Self {
+        Self {
+            id: lot.id.to_string(),
+            kind: match lot.kind {
+                LotKind::Purchase => LotKindBody::Purchase,
+                LotKind::Promotion => LotKindBody::Promotion,
+            },
+            granted: exact(lot.granted),
+            remaining: exact(lot.remaining),
+            priority: lot.priority,
+            opened_at: instant(lot.opened_at),
+            expires_at: lot.expires_at.map(instant),
         }
     }
 }

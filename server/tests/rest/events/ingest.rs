@@ -77,6 +77,24 @@ async fn counts_may_be_strings_and_have_their_other_names() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_may_be_as_old_as_the_first_rate() {
+    with_server(async |test| {
+        let tenant = test.tenant("Ada").await;
+        tenant.add_credit("5").await;
+        let mut old = event("1");
+        for (time, expected) in [
+            ("1969-12-31T23:59:59Z", StatusCode::BAD_REQUEST),
+            ("1970-01-01T00:00:00Z", StatusCode::NO_CONTENT),
+        ] {
+            old["time"] = time.into();
+            assert_eq!(tenant.report_json(&old).await.status(), expected, "{time}");
+        }
+        assert_eq!(events_counted(&tenant, "5").await, 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_event_again_is_taken_and_counted_once() {
     with_server(async |test| {
         let tenant = test.tenant("Ada").await;

@@ -29,10 +29,17 @@ async fn a_top_up_is_explained_by_what_it_moved() {
         tenant.add_credit("25").await;
         let body = newest(test, &tenant, "").await;
         assert_eq!(body["usage"], Value::Null);
+        let lot = &body["lots"][0];
         assert_eq!(
             body["transfers"][0],
-            json!({ "debit": "gateway_clearing", "credit": "prepaid", "amount": "25.00" })
+            json!({ "debit": "gateway_clearing", "credit": "prepaid", "amount": "25.00",
+                    "lot_id": lot["id"] })
         );
+        assert!(lot["id"].is_string());
+        assert_eq!(lot["kind"], "purchase");
+        assert_eq!(lot["granted"], "25.00");
+        assert_eq!(lot["remaining"], "25.00");
+        assert_eq!(lot["expires_at"], Value::Null);
         assert_eq!(
             body["postings"],
             json!([{ "account": "prepaid", "amount": "25.00", "balance": "25.00" }])

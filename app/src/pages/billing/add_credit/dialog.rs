@@ -7,7 +7,7 @@ use web_sys::HtmlInputElement;
 use super::choice::MethodChoice;
 use super::flow::{Step, TopUpForm};
 use super::outcome::{Confirm, Done, Processing, Unheard};
-use super::summary::Summary;
+use super::summary::{Summary, Total};
 use crate::components::card_form::SecureLine;
 use crate::components::dialog::Dialog;
 use crate::components::field::{InputKind, PaymentInput};
@@ -23,6 +23,13 @@ pub fn AddCreditDialog(form: TopUpForm) -> impl IntoView {
         Step::Processing => Shown::Processing,
         Step::Unheard => Shown::Unheard,
         Step::Done(top_up) => Shown::Done(top_up),
+    });
+    Effect::new(move |was_open: Option<bool>| {
+        let is_open = form.is_open.get();
+        if was_open.is_some_and(|was_open| was_open != is_open) {
+            form.remember_open();
+        }
+        is_open
     });
     view! {
         <Dialog open=form.is_open title="Add to credit balance" heading_id="add-credit-title">
@@ -51,9 +58,10 @@ enum Shown {
 fn Form(form: TopUpForm) -> impl IntoView {
     let is_working = move || matches!(form.step.get(), Step::Working { .. });
     let is_slow = move || form.step.get() == Step::Working { is_slow: true };
-    let label = move || match form.cents() {
-        Ok(amount) => format!("Add {}", exact(amount.dollars())),
-        Err(_) => "Add credit".to_owned(),
+    // An amount that would be refused is not offered.
+    let label = move || match form.payable() {
+        Some(amount) => format!("Add {}", exact(amount.dollars())),
+        None => "Add credit".to_owned(),
     };
     view! {
         <form
@@ -69,6 +77,7 @@ fn Form(form: TopUpForm) -> impl IntoView {
             <MethodChoice form/>
             <Summary form/>
             <div class="dialog-foot">
+                <Total form/>
                 <GeneralProblem problems=form.problems/>
                 <button
                     type="submit"
@@ -81,7 +90,7 @@ fn Form(form: TopUpForm) -> impl IntoView {
                 <p class="working-line" role="status">
                     {move || is_slow().then_some("Confirming with your bank…")}
                 </p>
-                <SecureLine/>
+                <SecureLine page=form.page/>
             </div>
         </form>
     }
@@ -122,6 +131,7 @@ fn Amount(form: TopUpForm) -> impl IntoView {
                 value=form.amount
                 problems=form.problems
                 on_input=type_amount
+                on_leave=Callback::new(move |()| form.judge_amount())
                 hint
                 before="$"
             />

@@ -5,10 +5,12 @@
 mod choice;
 mod dialog;
 mod flow;
+mod offer;
 mod outcome;
 mod plain;
 mod summary;
 
 pub use dialog::AddCreditDialog;
 pub use flow::TopUpForm;
+pub use offer::Settling;
 pub use plain::{PlainTopUp, Typed};

@@ -1,13 +1,10 @@
 use leptos::prelude::*;
-use leptos::task::spawn_local;
-use types::money::Money as Amount;
 use types::top_up::TopUpView;
 use wasm_bindgen::JsCast;
 use web_sys::MessageEvent;
 
 use super::dialog::exact;
 use super::flow::TopUpForm;
-use crate::browser;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::money::{Money, MoneyStyle};
 use crate::components::problem::GeneralProblem;
@@ -16,9 +13,6 @@ use crate::components::problem::GeneralProblem;
 pub const DONE: &str = "add-credit-done";
 /// What our page that the bank's leads back to posts when the person has answered.
 const ANSWERED_MESSAGE: &str = "bank-answered";
-/// The balance counts up once, in this many frames of [`FRAME_MS`].
-const FRAMES: i64 = 24;
-const FRAME_MS: i32 = 16;
 
 /// The bank's page in a frame of its own, and the ways out: the same page in a tab, where a bank
 /// does not stand in frames, and another card.
@@ -135,7 +129,6 @@ fn LookAgain(form: TopUpForm) -> impl IntoView {
 
 #[component]
 pub fn Done(top_up: TopUpView, open: RwSignal<bool>) -> impl IntoView {
-    let shown = count_up(&top_up);
     let with = top_up
         .card
         .as_ref()
@@ -147,15 +140,8 @@ pub fn Done(top_up: TopUpView, open: RwSignal<bool>) -> impl IntoView {
                 {format!("{} was added to your balance", exact(top_up.amount.dollars()))}
             </p>
             <p class="outcome-balance">
-                <span class="visually-hidden">
-                    "New balance: "
-                    <Money amount=top_up.balance.dollars() style=MoneyStyle::RoundedDown/>
-                </span>
-                <span aria-hidden="true">
-                    {move || view! {
-                        <Money amount=shown.get().dollars() style=MoneyStyle::RoundedDown/>
-                    }}
-                </span>
+                <span class="visually-hidden">"New balance: "</span>
+                <Money amount=top_up.balance.dollars() style=MoneyStyle::RoundedDown/>
             </p>
             <p class="dialog-text">"New balance. Paid"{with}"."</p>
             <button
@@ -168,30 +154,4 @@ pub fn Done(top_up: TopUpView, open: RwSignal<bool>) -> impl IntoView {
         </div>
     }
     .into_any()
-}
-
-/// The balance before, growing to the balance now; at once for those who asked for less motion.
-fn count_up(top_up: &TopUpView) -> RwSignal<Amount> {
-    let end = top_up.balance;
-    let added = top_up.amount.money().unwrap_or(Amount::ZERO);
-    let shown = RwSignal::new(end);
-    if let Ok(start) = end.minus(added)
-        && !browser::prefers_reduced_motion()
-    {
-        shown.set(start);
-        spawn_local(async move {
-            for frame in 1..=FRAMES {
-                browser::sleep(FRAME_MS).await;
-                // Fast first, slow at the end, in whole numbers: (1 − (1 − t)³) of what was added.
-                let left = (FRAMES - frame).pow(3);
-                let part = added.nanos() / FRAMES.pow(3) * left;
-                let Ok(balance) = end.minus(Amount::from_nanos(part)) else {
-                    break;
-                };
-                shown.try_set(balance);
-            }
-            shown.try_set(end);
-        });
-    }
-    shown
 }

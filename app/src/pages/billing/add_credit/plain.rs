@@ -3,9 +3,10 @@
 
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
+use types::balance::Balance;
 use types::ids::{PaymentMethodId, TopUpId};
 use types::payment::{PaymentField, PaymentMethodView};
-use types::top_up::{DEFAULT_PRESET, PRESETS, TopUpLimits};
+use types::top_up::{PRESETS, TopUpLimits};
 
 use super::dialog::exact;
 use crate::browser;
@@ -13,9 +14,10 @@ use crate::components::brand_mark::BrandMark;
 use crate::components::field::FieldProblem;
 use crate::components::notice::{Notice, NoticeKind};
 use crate::components::problem::Problem;
+use crate::pages::billing::add_credit::offer::offer;
 use crate::pages::billing::methods_card::Expiry;
 use crate::server_fns::refusal::Refusal;
-use crate::server_fns::top_up::StartTopUp;
+use crate::server_fns::top_up::{StartTopUp, chosen_amount};
 
 /// The form's id in the page, by which script takes over what was typed.
 const FORM: &str = "plain-top-up";
@@ -27,6 +29,7 @@ const METHOD_PROBLEM: &str = "plain-method-problem";
 /// What stands in the form.
 pub struct Typed {
     pub id: TopUpId,
+    /// Empty where nothing is chosen: then the dialog's own offer stands.
     pub amount: String,
     pub method: Option<PaymentMethodId>,
     /// What the last post of it was refused for.
@@ -38,14 +41,15 @@ impl Typed {
     pub fn read(id: TopUpId, refusal: Option<&Refusal>) -> Self {
         let fields = browser::form_fields(FORM);
         let text = |name: &str| {
-            let field = fields.as_ref()?.get(name).as_string()?;
-            (!field.trim().is_empty()).then_some(field)
+            let field = fields
+                .as_ref()
+                .and_then(|fields| fields.get(name).as_string());
+            field.unwrap_or_default()
         };
-        let amount = text("amount").or_else(|| text("other_amount"));
         Self {
             id,
-            amount: amount.unwrap_or_else(|| DEFAULT_PRESET.to_string()),
-            method: text("method").and_then(|method| method.parse().ok()),
+            amount: chosen_amount(text("amount"), text("other_amount")),
+            method: text("method").parse().ok(),
             problem: refusal.and_then(problem),
         }
     }
@@ -66,6 +70,7 @@ fn field(refusal: &Refusal) -> Option<PaymentField> {
 pub fn PlainTopUp(
     id: TopUpId,
     methods: Vec<PaymentMethodView>,
+    balance: Balance,
     limits: TopUpLimits,
     refusal: Option<Refusal>,
 ) -> impl IntoView {
@@ -76,13 +81,13 @@ pub fn PlainTopUp(
     let body = if usable.is_empty() {
         view! {
             <p class="dialog-text">
-                "Adding a card needs script: its number goes straight from your browser to the payment processor. Switch script on and reload this page."
+                "Adding a card needs script: the browser itself gives its number to the payment processor. Switch script on and reload this page."
             </p>
         }
         .into_any()
     } else {
-        view! { <PlainForm id methods=usable limits refusal=refusal.unwrap_or_default()/> }
-            .into_any()
+        let refusal = refusal.unwrap_or_default();
+        view! { <PlainForm id methods=usable balance limits refusal/> }.into_any()
     };
     view! {
         <section class="card plain-top-up" aria-labelledby="plain-title">
@@ -97,6 +102,7 @@ pub fn PlainTopUp(
 fn PlainForm(
     id: TopUpId,
     methods: Vec<PaymentMethodView>,
+    balance: Balance,
     limits: TopUpLimits,
     refusal: Refusal,
 ) -> impl IntoView {
@@ -107,6 +113,8 @@ fn PlainForm(
     );
     let is_at_field = amount_problem.is_some() || method_problem.is_some();
     let general = problem(&refusal).filter(|_| !is_at_field);
+    let amount = refusal.typed("amount").map(str::to_owned);
+    let amount = amount.unwrap_or_else(|| offer(&balance, limits).to_string());
     // Whatever breaks on the way, the server knows from the address which payment it was.
     let action = format!("{}?top_up={id}", StartTopUp::url());
     view! {
@@ -115,7 +123,7 @@ fn PlainForm(
                 <Notice kind=NoticeKind::Bad>{problem.message}</Notice>
             })}
             <input type="hidden" name="id" value=id.to_string()/>
-            <Amount limits typed=refusal.typed("amount").map(str::to_owned) problem=amount_problem/>
+            <Amount limits amount problem=amount_problem/>
             <Method methods typed=refusal.typed("method").map(str::to_owned) problem=method_problem/>
             <div class="dialog-buttons">
                 <a class="button" href="/billing" rel="external">"Cancel"</a>
@@ -127,8 +135,7 @@ fn PlainForm(
 }
 
 #[component]
-fn Amount(limits: TopUpLimits, typed: Option<String>, problem: Option<String>) -> impl IntoView {
-    let amount = typed.unwrap_or_else(|| DEFAULT_PRESET.to_string());
+fn Amount(limits: TopUpLimits, amount: String, problem: Option<String>) -> impl IntoView {
     let is_preset = PRESETS.iter().any(|preset| preset.to_string() == amount);
     let presets = PRESETS.map(|preset| {
         view! {
@@ -145,7 +152,7 @@ fn Amount(limits: TopUpLimits, typed: Option<String>, problem: Option<String>) -
     });
     let other = if is_preset { String::new() } else { amount };
     let hint = format!(
-        "From {} to {}",
+        "From {} to {}. What stands here is charged, whichever button is chosen.",
         exact(limits.minimum.dollars()),
         exact(limits.maximum.dollars())
     );
@@ -169,6 +176,8 @@ fn Amount(limits: TopUpLimits, typed: Option<String>, problem: Option<String>) -
                         name="other_amount"
                         inputmode="decimal"
                         autocomplete="transaction-amount"
+                        // By it style knows whether something is typed.
+                        placeholder=" "
                         value=other
                         autofocus=is_wrong
                         aria-invalid=is_wrong.then_some("true")
@@ -217,6 +226,9 @@ fn Method(
             <legend>"Payment method"</legend>
             <div class="method-options">{rows.collect_view()}</div>
             {problem.map(|message| view! { <FieldProblem id=METHOD_PROBLEM.to_owned() message/> })}
+            <p class="field-hint">
+                "A new card needs script: switch it on in your browser and reload this page."
+            </p>
         </fieldset>
     }
     .into_any()

@@ -6,11 +6,11 @@
 pub(super) mod postgres;
 pub(super) mod sqlite;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use ledger::bulk::{Head, Planned};
 use sqlx::{ColumnIndex, Decode, Row, Type};
-use types::ids::{BatchId, OrganizationId, ProjectId};
+use types::ids::{BatchId, OrganizationId};
 use types::money::{Cost, Money};
 use types::time::Timestamp;
 
@@ -18,6 +18,7 @@ use super::event_key::EventKey;
 use super::priced::{Priced, SeriesKey, SourceKey};
 use crate::StoreError;
 use crate::db::time_from;
+use crate::holds::desk::{Asked, Found, HoldWrites};
 
 /// The accounts that paying for usage moves.
 pub(super) const ACCOUNTS: [&str; 3] = ["prepaid", "promotional", "owed"];
@@ -55,23 +56,6 @@ pub(super) struct EventRow<'e> {
     pub(super) priced: &'e Priced,
 }
 
-/// What one organization used of a model in a project on a day.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct DayKey {
-    pub(super) organization: OrganizationId,
-    pub(super) day: String,
-    pub(super) project: ProjectId,
-    pub(super) model: std::sync::Arc<str>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct DaySums {
-    pub(super) requests: i64,
-    pub(super) tokens: i64,
-    pub(super) cost: Cost,
-    pub(super) first_booked_at: Timestamp,
-}
-
 /// All that one commit writes.
 #[derive(Default)]
 pub(super) struct Writes<'e> {
@@ -79,7 +63,7 @@ pub(super) struct Writes<'e> {
     pub(super) posted: Vec<Planned>,
     pub(super) batches: Vec<UsageBatch>,
     pub(super) events: Vec<EventRow<'e>>,
-    pub(super) days: BTreeMap<DayKey, DaySums>,
+    pub(super) holds: HoldWrites,
 }
 
 /// Why a commit's rows were not written.
@@ -93,6 +77,12 @@ pub(super) enum WriteError {
 impl From<sqlx::Error> for WriteError {
     fn from(error: sqlx::Error) -> Self {
         Self::Store(error.into())
+    }
+}
+
+impl From<StoreError> for WriteError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
     }
 }
 
@@ -149,6 +139,13 @@ pub(super) trait BulkTx: Send {
         &mut self,
         keys: &[UniqueKey],
     ) -> impl Future<Output = Result<HashMap<UniqueKey, Known>, StoreError>> + Send;
+
+    /// The holds that are asked for, and those of the organizations whose time is up.
+    fn holds(
+        &mut self,
+        asked: &Asked,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Vec<Found>, StoreError>> + Send;
 
     fn write(&mut self, writes: &Writes<'_>)
     -> impl Future<Output = Result<(), WriteError>> + Send;

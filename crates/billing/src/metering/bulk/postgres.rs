@@ -7,12 +7,15 @@ use ledger::bulk::postgres::{lock_heads_in, write_in};
 use sqlx::{PgPool, Postgres, Row, Transaction};
 use types::ids::OrganizationId;
 use types::money::Cost;
+use types::time::Timestamp;
 
 use super::{
     ACCOUNTS, Bulk, BulkTx, EventRow, Known, UniqueKey, WriteError, Writes, in_order, known_of,
 };
 use crate::StoreError;
 use crate::db::micros;
+use crate::holds::desk::{Asked, Found};
+use crate::holds::rows::postgres as rows;
 use crate::metering::event_key::KeyForm;
 use crate::metering::priced::{SeriesKey, SourceKey};
 
@@ -163,8 +166,16 @@ impl BulkTx for PostgresTx {
         known_of(keys, &rows)
     }
 
+    async fn holds(&mut self, asked: &Asked, now: Timestamp) -> Result<Vec<Found>, StoreError> {
+        rows::find_in(&mut self.0, asked, now).await
+    }
+
     async fn write(&mut self, writes: &Writes<'_>) -> Result<(), WriteError> {
         write_in(&mut self.0, &writes.heads, &writes.posted).await?;
+        rows::write_in(&mut self.0, &writes.holds).await?;
+        if writes.batches.is_empty() {
+            return Ok(());
+        }
         self.write_batches(writes).await?;
         let written = if writes.events.len() < COPY_FROM {
             self.insert_events(&writes.events).await
@@ -240,8 +251,7 @@ impl PostgresTx {
     }
 
     async fn write_batches(&mut self, writes: &Writes<'_>) -> Result<(), WriteError> {
-        let (batches, days) = (&writes.batches, &writes.days);
-        let days: Vec<_> = days.iter().collect();
+        let batches = &writes.batches;
         sqlx::query(WRITE_BATCHES)
             .bind(numbers(batches, |batch| batch.no))
             .bind(texts(batches, |batch| batch.id.to_string()))
@@ -253,14 +263,6 @@ impl PostgresTx {
             .bind(numbers(batches, |batch| batch.carry_after.picos()))
             .bind(numbers(batches, |batch| micros(batch.booked_at)))
             .bind(numbers(batches, |batch| micros(batch.created_at)))
-            .bind(texts(&days, |(key, _)| key.organization.to_string()))
-            .bind(texts(&days, |(key, _)| key.day.clone()))
-            .bind(texts(&days, |(key, _)| key.project.to_string()))
-            .bind(texts(&days, |(key, _)| key.model.to_string()))
-            .bind(numbers(&days, |(_, sums)| sums.requests))
-            .bind(numbers(&days, |(_, sums)| sums.tokens))
-            .bind(numbers(&days, |(_, sums)| sums.cost.picos()))
-            .bind(numbers(&days, |(_, sums)| micros(sums.first_booked_at)))
             .execute(&mut *self.0)
             .await?;
         Ok(())
@@ -275,19 +277,10 @@ const WRITE_BATCHES: &str = "
         select * from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[],
             $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
         returning organization_id, carry_after_pico
-    ), new_carries as (
-        insert into usage_carries (organization_id, carry_pico)
-        select * from new_batches
-        on conflict (organization_id) do update set carry_pico = excluded.carry_pico
     )
-    insert into usage_days
-        (organization_id, day, project_id, model, requests, tokens, cost_pico, first_booked_at)
-    select * from unnest($11::text[], $12::text[], $13::text[], $14::text[], $15::bigint[],
-        $16::bigint[], $17::bigint[], $18::bigint[])
-    on conflict (organization_id, day, project_id, model) do update set
-        requests = usage_days.requests + excluded.requests,
-        tokens = usage_days.tokens + excluded.tokens,
-        cost_pico = usage_days.cost_pico + excluded.cost_pico";
+    insert into usage_carries (organization_id, carry_pico)
+    select * from new_batches
+    on conflict (organization_id) do update set carry_pico = excluded.carry_pico";
 
 const INSERT_EVENTS: &str = "
     insert into usage_events

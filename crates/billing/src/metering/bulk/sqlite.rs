@@ -9,13 +9,15 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyPool, AssertSqlSafe, Row, Sqlite, SqlitePool, Transaction};
 use types::ids::OrganizationId;
 use types::money::Cost;
+use types::time::Timestamp;
 
 use super::{
-    ACCOUNTS, Bulk, BulkTx, DayKey, DaySums, EventRow, Known, UniqueKey, WriteError, Writes,
-    in_order, known_of,
+    ACCOUNTS, Bulk, BulkTx, EventRow, Known, UniqueKey, WriteError, Writes, in_order, known_of,
 };
 use crate::StoreError;
 use crate::db::micros;
+use crate::holds::desk::{Asked, Found};
+use crate::holds::rows::sqlite as rows;
 use crate::metering::priced::{SeriesKey, SourceKey};
 
 /// The most events in one insert.
@@ -153,10 +155,14 @@ impl BulkTx for SqliteTx {
         known_of(keys, &rows)
     }
 
+    async fn holds(&mut self, asked: &Asked, now: Timestamp) -> Result<Vec<Found>, StoreError> {
+        rows::find_in(&mut self.tx, asked, now).await
+    }
+
     async fn write(&mut self, writes: &Writes<'_>) -> Result<(), WriteError> {
         write_in(&mut self.tx, &writes.heads, &writes.posted).await?;
+        rows::write_in(&mut self.tx, &writes.holds).await?;
         self.write_batches(writes).await?;
-        self.write_days(writes).await?;
         write_rows(
             &mut self.tx,
             EVENTS,
@@ -244,30 +250,6 @@ impl SqliteTx {
         .await?;
         Ok(())
     }
-
-    async fn write_days(&mut self, writes: &Writes<'_>) -> Result<(), WriteError> {
-        let days: Vec<(&DayKey, &DaySums)> = writes.days.iter().collect();
-        write_rows(
-            &mut self.tx,
-            DAYS,
-            8,
-            SHORT_RUN,
-            &days,
-            |query, (key, sums)| {
-                query
-                    .bind(key.organization.to_string())
-                    .bind(key.day.clone())
-                    .bind(key.project.to_string())
-                    .bind(key.model.to_string())
-                    .bind(sums.requests)
-                    .bind(sums.tokens)
-                    .bind(sums.cost.picos())
-                    .bind(micros(sums.first_booked_at))
-            },
-        )
-        .await?;
-        Ok(())
-    }
 }
 
 const EVENTS: (&str, &str) = (
@@ -286,13 +268,4 @@ const BATCHES: (&str, &str) = (
 const CARRIES: (&str, &str) = (
     "insert into usage_carries (organization_id, carry_pico) values ",
     " on conflict (organization_id) do update set carry_pico = excluded.carry_pico",
-);
-const DAYS: (&str, &str) = (
-    "insert into usage_days
-         (organization_id, day, project_id, model, requests, tokens, cost_pico, first_booked_at)
-     values ",
-    " on conflict (organization_id, day, project_id, model) do update set
-         requests = usage_days.requests + excluded.requests,
-         tokens = usage_days.tokens + excluded.tokens,
-         cost_pico = usage_days.cost_pico + excluded.cost_pico",
 );

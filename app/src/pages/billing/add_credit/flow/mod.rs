@@ -19,6 +19,7 @@ use types::money::{Cents, ParseCentsError};
 use types::payment::PaymentField;
 use types::top_up::{DEFAULT_PRESET, TopUpView};
 
+use super::offer::offer;
 use super::plain::Typed;
 use crate::browser::attempt::{Attempt, Stage};
 use crate::browser::{self, sleep};
@@ -69,6 +70,8 @@ pub struct TopUpForm {
     /// Whether an open attempt is still asked about by itself.
     pub is_asking: RwSignal<bool>,
     pub is_giving_up: RwSignal<bool>,
+    /// What stood in the amount before anyone typed.
+    offered: StoredValue<String>,
     /// The attempt whose end is not known yet.
     attempt: StoredValue<Option<Attempt>>,
     /// Counts those who ask about it.
@@ -82,10 +85,12 @@ pub struct TopUpForm {
 
 impl TopUpForm {
     pub fn new(page: RwSignal<Page>, notice: Option<TopUpView>, refresh: Callback<()>) -> Self {
+        let offered = page.with_untracked(what_is_offered);
         Self {
             is_open: RwSignal::new(false),
             step: RwSignal::new(Step::Filling),
-            amount: RwSignal::new(DEFAULT_PRESET.to_string()),
+            amount: RwSignal::new(offered.clone()),
+            offered: StoredValue::new(offered),
             choice: RwSignal::new(first_choice(&page.get_untracked())),
             card: CardDraft::new(),
             problems: Problems::new(),
@@ -110,14 +115,22 @@ impl TopUpForm {
         self.amount.with(|amount| amount.parse())
     }
 
+    /// The amount, where it can be paid.
+    pub fn payable(self) -> Option<Cents> {
+        let amount = self.cents().ok()?;
+        let limits = self.page.with(|page| page.limits);
+        limits.check(amount).ok().map(|()| amount)
+    }
+
     /// Opens the dialog: afresh, or where an attempt is still open.
     pub fn open(self) {
         if matches!(self.step.get_untracked(), Step::Done(_)) {
             self.step.set(Step::Filling);
-            self.amount.set(DEFAULT_PRESET.to_string());
+            self.amount.set(self.offered.get_value());
         }
         self.notice.set(None);
         if self.step.get_untracked() == Step::Filling {
+            self.offer_again();
             if !self.has_unseen_problems.get_value() {
                 self.problems.clear();
             }
@@ -131,7 +144,9 @@ impl TopUpForm {
     /// Opens the dialog with what stood in the form for browsers without script. Its id is used,
     /// too: if the browser is just sending that form, both are one payment.
     pub fn open_with(self, typed: Typed) {
-        self.amount.set(typed.amount);
+        if !typed.amount.trim().is_empty() {
+            self.amount.set(typed.amount);
+        }
         let is_usable = |id| self.page.with_untracked(|page| is_usable(page, id));
         let chosen = typed.method.filter(|id| is_usable(*id));
         self.open();
@@ -148,6 +163,15 @@ impl TopUpForm {
         if let Some(problem) = typed.problem {
             self.problems.show(vec![problem]);
         }
+    }
+
+    /// What is owed may have changed since it was offered; what was typed stays.
+    fn offer_again(self) {
+        let offered = self.page.with_untracked(what_is_offered);
+        if self.amount.get_untracked() == self.offered.get_value() {
+            self.amount.set(offered.clone());
+        }
+        self.offered.set_value(offered);
     }
 
     /// An id that was never heard of, kept from before a reload, to be used again.
@@ -184,17 +208,29 @@ impl TopUpForm {
         spawn_local(self.pay(amount));
     }
 
+    /// Says at the amount that it cannot be paid as soon as it has been typed. To leave it empty is
+    /// no mistake yet.
+    pub fn judge_amount(self) {
+        let is_empty = self
+            .amount
+            .with_untracked(|amount| amount.trim().is_empty());
+        match self.check_amount() {
+            Err(problem) if !is_empty => self.problems.say(problem),
+            Ok(_) | Err(_) => {}
+        }
+    }
+
+    fn check_amount(self) -> Result<Cents, Problem> {
+        let limits = self.page.with_untracked(|page| page.limits);
+        let amount = untrack(|| self.cents()).map_err(amount_problem)?;
+        let refused =
+            |error: types::top_up::AmountError| Problem::at(error.field(), error.to_string());
+        limits.check(amount).map(|()| amount).map_err(refused)
+    }
+
     /// The amount, or every problem in the order of the fields.
     fn check(self) -> Result<Cents, Vec<Problem>> {
-        let limits = self.page.with_untracked(|page| page.limits);
-        let amount = untrack(|| self.cents())
-            .map_err(amount_problem)
-            .and_then(|amount| {
-                let refused = |error: types::top_up::AmountError| {
-                    Problem::at(error.field(), error.to_string())
-                };
-                limits.check(amount).map(|()| amount).map_err(refused)
-            });
+        let amount = self.check_amount();
         let card = match self.choice.get_untracked() {
             Choice::NewCard => self.card.problems(),
             Choice::Saved(_) => Vec::new(),
@@ -216,13 +252,31 @@ impl TopUpForm {
 
     /// The answer is definite: the next submit is a new attempt.
     fn end_attempt(self) {
-        Attempt::forget();
+        if let Some(attempt) = self.open_attempt() {
+            attempt.forget();
+        }
         self.attempt.try_set_value(None);
     }
 
     /// `None` also when the page was left: then there is nothing to show.
     fn open_attempt(self) -> Option<Attempt> {
         self.attempt.try_get_value().flatten()
+    }
+
+    /// Remembers whether the dialog is open, once the person has closed or opened it and once there
+    /// is something to wait for. That is told on the page as well: closed, it stays closed when the
+    /// page is loaded again.
+    pub fn remember_open(self) {
+        let (Some(attempt), Some(is_open)) =
+            (self.open_attempt(), self.is_open.try_get_untracked())
+        else {
+            return;
+        };
+        let is_told = matches!(
+            self.step.try_get_untracked(),
+            Some(Step::Confirming { .. } | Step::Processing)
+        );
+        attempt.put_away(!is_open && is_told);
     }
 
     fn say_when_slow(self) {
@@ -248,6 +302,10 @@ fn amount_problem(error: ParseCentsError) -> Problem {
         }
     };
     Problem::at(PaymentField::Amount, message)
+}
+
+fn what_is_offered(page: &Page) -> String {
+    offer(&page.balance, page.limits).to_string()
 }
 
 /// Whether a saved card can still pay.

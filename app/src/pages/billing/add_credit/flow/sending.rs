@@ -140,6 +140,7 @@ impl TopUpForm {
                 },
                 Err(error) => match explained(error).await {
                     error @ (AppError::SignedOut
+                    | AppError::OtherOrganization
                     | AppError::NotAllowed { .. }
                     | AppError::Outdated) => {
                         return self.fill_again(vec![Problem::from(&error)]);
@@ -187,6 +188,15 @@ impl TopUpForm {
         self.notice.set(None);
         self.is_open.set(true);
         self.say_when_slow();
+        spawn_local(self.see_through(attempt, None));
+    }
+
+    /// Goes on with an attempt whose dialog the person had closed: it is asked about, and told on
+    /// the page.
+    pub fn follow(self, attempt: Attempt) {
+        self.attempt.set_value(Some(attempt));
+        self.amount.set(attempt.amount.to_string());
+        self.step.set(Step::Working { is_slow: true });
         spawn_local(self.see_through(attempt, None));
     }
 
@@ -300,6 +310,7 @@ impl TopUpForm {
             .is_some_and(|shown| shown != step)
         {
             self.step.try_set(step);
+            self.remember_open();
             // The history behind the dialog says that it waits, too.
             self.refresh.run(());
         }
