@@ -10,9 +10,10 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use notify::{Event, EventKind, RecursiveMode, Watcher};
 
+use crate::options::Options;
 use crate::paths::Paths;
 use crate::process;
-use crate::serve::{self, Options};
+use crate::serve;
 use crate::site::{self, Mode};
 
 const WATCHED: [&str; 7] = [
@@ -36,6 +37,7 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// Builds and serves until a signal comes.
 pub fn run(paths: &Paths, options: &Options) -> Result<()> {
+    options.check(paths)?;
     let (sender, changes) = mpsc::channel();
     let root = paths.root.clone();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
@@ -53,36 +55,56 @@ pub fn run(paths: &Paths, options: &Options) -> Result<()> {
             .with_context(|| format!("could not watch {}", directory.display()))?;
     }
 
-    let mut server = None;
+    let mut running = Running::default();
     while !process::interrupted() {
         match rebuild(paths) {
-            Ok(()) => server = Some(restart(paths, options, server.take())?),
+            Ok(()) => running.restart(paths, options)?,
             Err(error) => eprintln!("error: {error:#}\nwaiting for a change"),
         }
         wait_for_change(&changes);
     }
-    server.map_or(Ok(()), stop)
+    running.stop()
+}
+
+/// The server of the newest build that succeeded.
+#[derive(Default)]
+struct Running {
+    server: Option<Child>,
+    /// The demo's, once it is made.
+    introduction: Option<String>,
+    is_introduced: bool,
+}
+
+impl Running {
+    /// The old server keeps answering until the new one is built.
+    fn restart(&mut self, paths: &Paths, options: &Options) -> Result<()> {
+        self.stop()?;
+        let introduction = match self.introduction.take() {
+            Some(introduction) => introduction,
+            None => serve::seed(paths, options)?.introduction(paths),
+        };
+        let mut command = serve::command(paths, options, Mode::Development);
+        let server = self.server.insert(process::spawn(&mut command)?);
+        if serve::answers(server, options)? && !self.is_introduced {
+            print!("{introduction}");
+            self.is_introduced = true;
+        }
+        self.introduction = Some(introduction);
+        Ok(())
+    }
+
+    fn stop(&mut self) -> Result<()> {
+        if let Some(server) = self.server.take() {
+            process::terminate(server.id());
+            process::wait(server)?;
+        }
+        Ok(())
+    }
 }
 
 fn rebuild(paths: &Paths) -> Result<()> {
     site::build(paths, Mode::Development)?;
     site::build_server(paths)
-}
-
-/// The old server keeps answering until the new one is built.
-fn restart(paths: &Paths, options: &Options, old: Option<Child>) -> Result<Child> {
-    let is_first = old.is_none();
-    old.map_or(Ok(()), stop)?;
-    if is_first {
-        print!("{}", serve::seed(paths, options)?.introduction());
-    }
-    process::spawn(&mut serve::command(paths, options, Mode::Development))
-}
-
-fn stop(server: Child) -> Result<()> {
-    process::terminate(server.id());
-    process::wait(server)?;
-    Ok(())
 }
 
 /// Returns after a change has come to rest, or after a signal.

@@ -10,9 +10,12 @@
 
 mod budget;
 mod build;
+mod clean_data;
 mod dev;
+mod options;
 mod paths;
 mod process;
+mod ready;
 mod serve;
 mod site;
 mod test;
@@ -23,6 +26,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::options::{DEFAULT_DATA, Options};
 use crate::paths::Paths;
 
 /// Build, run and check ZeroGPU Billing.
@@ -36,11 +40,11 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Task {
     /// Build everything and serve it with a demo organization.
-    Serve(serve::Options),
+    Serve(Options),
     /// Run all checks, or the parts that are named.
     Test(test::Options),
     /// Serve, and rebuild and reload the browser whenever a file changes.
-    Dev(serve::Options),
+    Dev(Options),
     /// Build one self-contained release binary; its path is the last line printed.
     Build,
     /// Build only what the browser downloads, into `target/site`.
@@ -54,10 +58,10 @@ enum Task {
         /// A benchmark's name; all of them when left out.
         name: Option<String>,
     },
-    /// Remove the data directory that `serve` made.
+    /// Remove what `serve` keeps, and its directory if that holds nothing else.
     CleanData {
         /// The directory; from the project's own, unless it is absolute.
-        #[arg(long, default_value = serve::DEFAULT_DATA)]
+        #[arg(long, default_value = DEFAULT_DATA)]
         data: PathBuf,
         /// Do not ask.
         #[arg(long)]
@@ -90,11 +94,11 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Bench { name } => build::bench(&paths, name.as_deref())?,
         Task::CleanData { data, yes } => {
             let consent = if yes {
-                serve::Consent::Given
+                clean_data::Consent::Given
             } else {
-                serve::Consent::Ask
+                clean_data::Consent::Ask
             };
-            serve::clean_data(&paths.in_root(&data), consent)?;
+            clean_data::run(&paths.in_root(&data), consent)?;
         }
         Task::WasmToolchain => {
             let toolchain = wasm_toolchain::WasmToolchain::prepare(&paths)?;

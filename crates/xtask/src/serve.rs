@@ -1,37 +1,20 @@
 //! `cargo xtask serve`: everything built, a demo organization, and the server in front.
 
 use std::io::Write;
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
-use clap::Args;
+use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
+use crate::options::Options;
 use crate::paths::Paths;
 use crate::process;
+use crate::ready::is_ready;
 use crate::site::{self, Mode};
 
-/// Where the data is kept unless said otherwise.
-pub const DEFAULT_DATA: &str = "data";
-
-/// What a person may choose.
-#[derive(Args, Debug)]
-pub struct Options {
-    /// The address to listen on.
-    #[arg(long, default_value = "127.0.0.1:3000")]
-    addr: String,
-    /// The directory for everything that is kept; from the project's own, unless it is absolute.
-    #[arg(long, default_value = DEFAULT_DATA)]
-    data: PathBuf,
-    /// A PostgreSQL database (`postgres://…`) instead of an SQLite file in the data directory.
-    #[arg(long)]
-    database_url: Option<String>,
-    /// A demo organization without 30 days of history.
-    #[arg(long)]
-    empty: bool,
-}
+/// How often a server that starts is asked whether it answers.
+const ASK_EVERY: Duration = Duration::from_millis(50);
 
 /// The line of JSON that `zerogpu-billing seed` prints.
 #[derive(Debug, Deserialize)]
@@ -42,19 +25,33 @@ pub struct Seeded {
     api_key: String,
 }
 
-/// Builds, makes the demo organization and becomes the server.
+/// Builds, makes the demo organization, serves it, and says so once the server answers.
 pub fn run(paths: &Paths, options: &Options) -> Result<()> {
+    options.check(paths)?;
     site::build(paths, Mode::Release)?;
     site::build_server(paths)?;
     let seeded = seed(paths, options)?;
-    print!("{}", seeded.introduction());
-    std::io::stdout().flush()?;
     // Whoever asked to stop while the demo was made does not want a server.
-    ensure!(!process::interrupted(), "stopped by a signal");
-    // The server takes this process over, so every signal reaches it as it is, and whoever
-    // waits for the command waits for its graceful end.
-    let error = command(paths, options, Mode::Release).exec();
-    Err(error).context("could not start the server")
+    let mut server = process::spawn(&mut command(paths, options, Mode::Release))?;
+    if answers(&mut server, options)? {
+        print!("{}", seeded.introduction(paths));
+        std::io::stdout().flush()?;
+    }
+    // Every signal is passed on to it, and whoever waits for the command waits for its graceful end.
+    let status = process::wait(server)?;
+    ensure!(status.success(), "the server ended with {status}");
+    Ok(())
+}
+
+/// Waits until a server answers; `false` when it ended before.
+pub fn answers(server: &mut Child, options: &Options) -> Result<bool> {
+    while server.try_wait()?.is_none() {
+        if is_ready(options.reachable()) {
+            return Ok(true);
+        }
+        std::thread::sleep(ASK_EVERY);
+    }
+    Ok(false)
 }
 
 /// The server's `serve` with the site of a mode, ready to be started.
@@ -83,7 +80,7 @@ fn subcommand(name: &str, paths: &Paths, options: &Options) -> Command {
     let mut command = Command::new(paths.server("debug"));
     command
         .arg(name)
-        .args(["--addr", &options.addr])
+        .args(["--addr", &options.addr.to_string()])
         .arg("--data")
         .arg(paths.in_root(&options.data));
     if let Some(url) = &options.database_url {
@@ -103,7 +100,7 @@ impl Seeded {
 
     /// What a person needs to begin. The shell makes the event's id, so that every run of the
     /// line is another request.
-    pub fn introduction(&self) -> String {
+    pub fn introduction(&self, paths: &Paths) -> String {
         let Self {
             url,
             email,
@@ -111,15 +108,19 @@ impl Seeded {
             api_key,
         } = self;
         let url = url.trim_end_matches('/');
+        let program = paths.server("debug");
+        let program = program.display();
         format!(
             r#"
 ZeroGPU Billing   {url}
   sign in with    {email}
   password        {password}
+  other commands  {program} help
 
-Report a request's usage, and see the balance fall by its exact price:
+Report a request's usage from another terminal, and see the balance fall by its exact price:
 
-  curl -X POST {url}/v1/events -H 'x-api-key: {api_key}' -H 'content-type: application/json' -d '{{"specversion":"1.0","id":"'$(date +%s%N)'","source":"/curl","type":"inference.request","data":{{"model":"gpt-oss-120b","input_tokens":112,"output_tokens":44}}}}'
+  export API_KEY={api_key}
+  curl -X POST {url}/v1/events -H "x-api-key: $API_KEY" -H 'content-type: application/json' -d '{{"specversion":"1.0","id":"'$(date +%s%N)'","source":"/curl","type":"inference.request","data":{{"model":"gpt-oss-120b","input_tokens":112,"output_tokens":44}}}}'
 
 Ctrl-C stops it.
 
@@ -128,61 +129,44 @@ Ctrl-C stops it.
     }
 }
 
-/// Whether a person is asked before something is removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Consent {
-    Ask,
-    Given,
-}
-
-/// Removes what `serve` keeps, after saying what that is.
-pub fn clean_data(data: &Path, consent: Consent) -> Result<()> {
-    if !data.exists() {
-        println!(
-            "there is nothing to remove: {} does not exist",
-            data.display()
-        );
-        return Ok(());
-    }
-    let files = site::files_under(data)?;
-    if !files.is_empty() && !files.iter().any(|file| is_database(file)) {
-        bail!(
-            "{} holds no database of ours; remove it by hand",
-            data.display()
-        );
-    }
-    println!("this removes {}:", std::path::absolute(data)?.display());
-    for file in &files {
-        println!("  {} ({} bytes)", file.display(), file.metadata()?.len());
-    }
-    if consent == Consent::Ask && !agreed()? {
-        println!("nothing was removed");
-        return Ok(());
-    }
-    std::fs::remove_dir_all(data)?;
-    println!("removed");
-    Ok(())
-}
-
-/// Guards against `--data` naming a directory that was never ours.
-fn is_database(file: &Path) -> bool {
-    file.extension()
-        .is_some_and(|kind| kind == "db" || kind == "sqlite" || kind == "sqlite3")
-}
-
-fn agreed() -> Result<bool> {
-    print!("remove it? [y/N] ");
-    std::io::stdout().flush()?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+    use std::net::TcpListener;
+
     use super::*;
+    use crate::options::DEFAULT_DATA;
 
     const LINE: &str = r#"{"url":"http://127.0.0.1:3000","email":"owner@example.com","password":"a long password","organization_id":"o","project_id":"p","api_key":"zgpu-1"}"#;
+
+    #[test]
+    fn a_server_is_introduced_once_it_answers_and_not_when_it_ended() {
+        let door = TcpListener::bind("127.0.0.1:0").unwrap();
+        let options = Options {
+            addr: door.local_addr().unwrap(),
+            data: DEFAULT_DATA.into(),
+            database_url: None,
+            empty: true,
+        };
+        let program = |script: &str| Command::new("sh").args(["-c", script]).spawn().unwrap();
+        let mut ended = program("exit 1");
+        ended.wait().unwrap();
+        assert!(!answers(&mut ended, &options).unwrap());
+
+        let answering = std::thread::spawn(move || {
+            let (mut stream, _) = door.accept().unwrap();
+            let mut request = [0; 1024];
+            let length = stream.read(&mut request).unwrap();
+            write!(stream, "HTTP/1.0 200 OK\r\n\r\n").unwrap();
+            request[..length].to_vec()
+        });
+        let mut serving = program("exec sleep 60");
+        assert!(answers(&mut serving, &options).unwrap());
+        let asked = String::from_utf8(answering.join().unwrap()).unwrap();
+        assert!(asked.starts_with("GET /readyz "), "{asked}");
+        process::terminate(serving.id());
+        serving.wait().unwrap();
+    }
 
     #[test]
     fn the_last_line_of_seed_is_what_counts() {
@@ -192,12 +176,15 @@ mod tests {
 
     #[test]
     fn the_introduction_has_a_curl_that_reports_usage() {
-        let text = Seeded::parse(LINE).unwrap().introduction();
+        let paths = Paths::find().unwrap();
+        let text = Seeded::parse(LINE).unwrap().introduction(&paths);
         assert!(
             text.contains("curl -X POST http://127.0.0.1:3000/v1/events"),
             "{text}"
         );
-        assert!(text.contains("-H 'x-api-key: zgpu-1'"), "{text}");
+        assert!(text.contains("export API_KEY=zgpu-1\n"), "{text}");
+        assert!(text.contains(r#"-H "x-api-key: $API_KEY""#), "{text}");
+        assert!(text.contains("/zerogpu-billing help\n"), "{text}");
         assert!(
             text.contains(
                 r#""data":{"model":"gpt-oss-120b","input_tokens":112,"output_tokens":44}}'"#

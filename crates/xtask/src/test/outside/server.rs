@@ -1,8 +1,7 @@
 //! A server with the demo organization, for programs that are not ours to talk to.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -12,6 +11,7 @@ use serde::Deserialize;
 
 use crate::paths::Paths;
 use crate::process;
+use crate::ready::is_ready;
 use crate::site::Mode;
 use crate::test::postgres::Postgres;
 
@@ -31,6 +31,7 @@ pub struct Demo {
 /// A running server on a database of its own. Dropping it ends it and removes its directory.
 pub struct Server {
     pub url: String,
+    addr: SocketAddr,
     pub demo: Demo,
     /// For whatever a check writes; it goes away with the server.
     pub scratch: PathBuf,
@@ -68,6 +69,7 @@ impl Server {
         }
         let mut server = Self {
             url: format!("http://{addr}"),
+            addr,
             demo: Demo {
                 email: String::new(),
                 password: String::new(),
@@ -142,7 +144,7 @@ impl Server {
 
     fn wait_until_ready(&mut self) -> Result<()> {
         let started = Instant::now();
-        while !is_ready(&self.url) {
+        while !is_ready(self.addr) {
             let ended = match &mut self.child {
                 Some(child) => child.try_wait()?.is_some(),
                 None => true,
@@ -194,23 +196,4 @@ fn make_database(postgres: &Postgres) -> Result<String> {
     )?;
     let (server, _) = admin.rsplit_once('/').context("the address has no path")?;
     Ok(format!("{server}/{name}"))
-}
-
-/// Whether `GET /readyz` answers 200. Nothing else here speaks HTTP, so it is spoken by hand.
-fn is_ready(url: &str) -> bool {
-    let host = url.trim_start_matches("http://");
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(host)?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        write!(stream, "GET /readyz HTTP/1.0\r\nHost: {host}\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    ask().is_ok_and(|answer| {
-        answer
-            .lines()
-            .next()
-            .is_some_and(|line| line.contains(" 200 "))
-    })
 }
