@@ -3,7 +3,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -57,6 +57,11 @@ export class Server {
   /** A subcommand on this server's data. */
   run(args: string[], input?: string): Promise<string> {
     return run([...args, '--data', this.data, ...this.database.args], input);
+  }
+
+  /** What it has logged so far. */
+  logged(): Promise<string> {
+    return readFile(this.log, 'utf8');
   }
 
   /** Ends it as an operator would, and checks the books that it leaves behind. */

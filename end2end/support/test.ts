@@ -27,6 +27,8 @@ interface ForTest {
   /** The organization, with its owner signed in in the test's browser. */
   account: Account;
   complaints: Complaints;
+  /** What the server says meanwhile stands beside a failure. */
+  serverLog: void;
   signInPage: SignInPage;
   /** The pages of the organization's owner. */
   billing: BillingPage;
@@ -60,6 +62,17 @@ export const test = base.extend<ForTest, ForWorker>({
       }
       await use(complaints);
       expect(complaints.unexpected(), 'the browser complained').toEqual([]);
+    },
+    { auto: true },
+  ],
+  serverLog: [
+    async ({ server }, use, testInfo) => {
+      const before = await server.logged();
+      await use();
+      if (testInfo.status !== testInfo.expectedStatus) {
+        const body = (await server.logged()).slice(before.length);
+        await testInfo.attach('the server said', { body, contentType: 'text/plain' });
+      }
     },
     { auto: true },
   ],

@@ -71,7 +71,7 @@ for (const colorScheme of ['dark', 'light'] as const) {
         await billing.open();
         await expect(billing.rows).toHaveCount(3);
         await expectSound(page, 'Billing');
-        await billing.balanceCard.getByText('Table', { exact: true }).click();
+        await billing.balanceCard.getByText('Table, by UTC day').click();
         await expectSound(page, 'the balance as a table');
         await billing.methodsCard.getByLabel('Change Mastercard ···· 4444').click();
         await expectSound(page, 'the menu of a card');

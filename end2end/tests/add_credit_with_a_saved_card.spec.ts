@@ -44,6 +44,35 @@ test('a $5.00 top-up reads Credit, +$5.00, Credit, with the time of a US browser
   await account.expectOneCharge(500);
 });
 
+test('the new balance is the true one from the first moment that it is seen', async ({
+  account,
+  billing,
+  page,
+}) => {
+  await account.addCredit('25.00', await account.saveCard(visa));
+  const dialog = await billing.openDialog();
+  const shown = page.evaluate(
+    () =>
+      new Promise<string[]>((resolve) => {
+        const seen = new Set<string>();
+        const look = (): void => {
+          for (const figure of document.querySelectorAll('.outcome-balance data')) {
+            seen.add(figure.textContent ?? '');
+          }
+          if (document.querySelector('dialog[open]') === null) resolve([...seen]);
+          else requestAnimationFrame(look);
+        };
+        look();
+      }),
+  );
+  await dialog.preset('$10').click();
+  await dialog.confirm.click();
+  await expect(dialog.root.getByText('$35.00')).not.toHaveCount(0);
+  await page.waitForTimeout(600);
+  await dialog.done.click();
+  expect(await shown).toEqual(['$35.00']);
+});
+
 test('the card that is chosen is the one that pays', async ({ account, billing }) => {
   await account.saveCard(visa);
   await account.saveCard(mastercard);
@@ -70,4 +99,28 @@ test('a new card beside a saved one becomes the second, not the default', async 
   const added = billing.methods.filter({ hasText: 'Mastercard ···· 4444' });
   await expect(added).not.toContainText('Default');
   await account.expectOneCharge(2_500);
+});
+
+test('a card that was removed in another tab is said where cards are chosen', async ({
+  account,
+  billing,
+  complaints,
+  context,
+}) => {
+  complaints.expect(/status of 404 .*\/api\/start_top_up/);
+  const id = await account.saveCard(visa);
+  const dialog = await billing.openDialog();
+  await context.request.post('/api/remove_payment_method', { form: { id } });
+  await dialog.confirm.click();
+  const choice = dialog.root.getByRole('group', { name: 'Payment method' });
+  await expect(choice).toHaveAccessibleDescription(
+    'This payment method is no longer saved; choose another.',
+  );
+  await expect(choice).toBeFocused();
+  await expect(dialog.problem).toBeHidden();
+  await account.expectNothingCharged();
+
+  await dialog.newCard.check();
+  await dialog.pay(mastercard);
+  await expect(dialog.status).toHaveText('$25.00 was added to your balance');
 });

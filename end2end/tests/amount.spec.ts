@@ -36,6 +36,8 @@ test('an amount that cannot be paid is said at its field and sends nothing', asy
   for (const { typed, message } of REFUSED) {
     await test.step(`“${typed}”`, async () => {
       await dialog.amount.fill(typed);
+      // It is not offered before it is refused.
+      await expect(dialog.confirm).toHaveText('Add credit');
       await dialog.confirm.click();
       await expect(dialog.amount).toHaveAccessibleDescription(message);
       await expect(dialog.amount).toHaveAttribute('aria-invalid', 'true');
@@ -46,6 +48,22 @@ test('an amount that cannot be paid is said at its field and sends nothing', asy
   }
   expect(sent).toEqual([]);
   await account.expectNothingCharged();
+});
+
+test('an amount out of range is said as soon as it is typed, and the focus is left alone', async ({
+  billing,
+  page,
+}) => {
+  const dialog = await billing.openDialog();
+  await dialog.amount.clear();
+  await dialog.amount.pressSequentially('500.01');
+  await expect(dialog.confirm).toHaveText('Add credit');
+  await page.keyboard.press('Tab');
+  await expect(dialog.amount).toHaveAccessibleDescription(TOO_MUCH);
+  await expect(dialog.preset('$10')).toBeFocused();
+  await dialog.preset('$10').click();
+  await expect(dialog.amount).toHaveAccessibleDescription('From $5.00 to $500.00');
+  await expect(dialog.confirm).toHaveText('Add $10.00');
 });
 
 test('the message goes when the amount is mended, and the limits are said again', async ({
@@ -64,6 +82,49 @@ test('the message goes when the amount is mended, and the limits are said again'
   await expect(dialog.status).toHaveText('$10.00 was added to your balance');
   await account.expectOneCharge(1_000);
 });
+
+test('what is charged in all is in sight beside the button, with a new card too', async ({
+  account,
+  billing,
+  page,
+}) => {
+  await account.saveCard(visa);
+  await page.setViewportSize({ width: 1280, height: 900 });
+  const dialog = await billing.openDialog();
+  await dialog.newCard.check();
+  await expect(dialog.card.number).toBeVisible();
+  const total = await dialog.summary.nth(3).boundingBox();
+  const button = await dialog.confirm.boundingBox();
+  expect(bottomOf(total)).toBeLessThanOrEqual(button?.y ?? 0);
+});
+
+test('who is led back to a field sees its label, too', async ({
+  account,
+  billing,
+  page,
+}) => {
+  await account.saveCard(visa);
+  await page.setViewportSize({ width: 1280, height: 600 });
+  const dialog = await billing.openDialog();
+  await dialog.amount.fill('4');
+  await dialog.newCard.check();
+  // The field is in sight, and its label just below what stays on top.
+  await dialog.root.evaluate((element) => element.scrollTo(0, 30));
+  await dialog.confirm.click();
+  await expect(dialog.amount).toBeFocused();
+  const head = await dialog.root.locator('.dialog-head').boundingBox();
+  await expect(async () => {
+    const label = await dialog.root.getByText('Amount (USD)').boundingBox();
+    expect(label?.y).toBeGreaterThanOrEqual(bottomOf(head));
+  }).toPass({ timeout: 2_000 });
+});
+
+function bottomOf(box: { y: number; height: number } | null): number {
+  if (box === null) {
+    throw new Error('it is not shown');
+  }
+  return box.y + box.height;
+}
 
 const PAID = [
   { typed: '5', cents: 500 },

@@ -28,7 +28,7 @@ test('what was typed into the form stands in the dialog that takes its place', a
   const release = await holdScript(page);
   await page.goto('/billing?add=1');
   const form = page.getByRole('region', { name: 'Add to credit balance' });
-  await form.getByLabel('Other', { exact: true }).check();
+  // The button of $25 stays chosen: what was typed counts.
   await form.getByLabel('Other amount').fill('37.50');
   await form.getByRole('radio', { name: 'Mastercard' }).check();
 

@@ -182,6 +182,7 @@ test('a card that the processor does not take is said at its number', async ({
 test('a saved card that is declined is said above the button, and a new one can pay', async ({
   account,
   billing,
+  history,
 }) => {
   await account.saveCard(declinesLater);
   const dialog = await billing.openDialog();
@@ -195,6 +196,11 @@ test('a saved card that is declined is said above the button, and a new one can 
   await dialog.pay(visa);
   await expect(dialog.status).toHaveText('$25.00 was added to your balance');
   expect(await account.balance()).toBe('25.00');
+
+  // Of several cards it is said which one failed.
+  await history.open();
+  const failed = cellsOf(history.rows.filter({ hasText: 'Failed' }));
+  await expect(failed.description).toHaveText(`CreditVisa ···· 0341. ${BANK_SAID_NO}`);
 });
 
 test('an unreachable processor charges nothing and loses nothing typed', async ({

@@ -1,3 +1,7 @@
+import { randomUUID } from 'node:crypto';
+
+import type { Locator } from '@playwright/test';
+
 import { asksAlways, visa } from '../support/cards.ts';
 import { cellsOf } from '../support/pages/history.ts';
 import { expect, test } from '../support/test.ts';
@@ -138,3 +142,26 @@ for (const { locale, timezoneId } of PLACES) {
     });
   });
 }
+
+test.describe('without script', () => {
+  test.use({ javaScriptEnabled: false });
+
+  test('beside the cards what happened keeps the room', async ({ account, billing, page }) => {
+    await page.setViewportSize({ width: 1280, height: 900 });
+    await account.saveCard(visa);
+    const token = await account.processor.tokenize(asksAlways);
+    const form = { id: randomUUID(), amount: '25.00', method: '', token };
+    await page.request.post('/api/start_top_up', { form });
+    await page.goto('/billing');
+    // The longest date and the longest status.
+    const row = cellsOf(billing.rows.filter({ hasText: 'Needs confirmation' }));
+    await expect(row.date).toContainText('UTC');
+    const widthOf = async (cell: Locator): Promise<number> => {
+      const box = await cell.boundingBox();
+      return box?.width ?? 0;
+    };
+    const description = await widthOf(row.description);
+    expect(description).toBeGreaterThan(await widthOf(row.date));
+    expect(description).toBeGreaterThan(await widthOf(row.status));
+  });
+});

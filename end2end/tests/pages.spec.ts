@@ -117,7 +117,7 @@ test('the dialog asks for an amount and a card and says what is paid', async ({ 
       - definition: $25.00
       - button "Add $25.00"
       - status
-      - paragraph: /^Secure checkout/
+      - paragraph: /^Test mode\. Cards go to this server's own sandbox/
   `);
 });
 
@@ -179,9 +179,10 @@ test.describe('without script', () => {
         - radio "$100"
         - radio "Other"
         - textbox "Other amount"
-        - paragraph: From $5.00 to $500.00
+        - paragraph: From $5.00 to $500.00. What stands here is charged, whichever button is chosen.
       - group "Payment method":
         - radio /Visa ···· 4242/ [checked]
+        - paragraph: /^A new card needs script/
       - link "Cancel"
       - button "Add credit"
     `);

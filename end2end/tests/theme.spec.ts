@@ -8,6 +8,27 @@ function background(page: Page): Promise<string> {
   return page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
 }
 
+/** What stands beside the page and what stands behind it, as they are seen with a dialog open. */
+function behindTheDialog(page: Page): Promise<[beside: number[], behind: number[]]> {
+  return page.evaluate(() => {
+    const painted = (...colours: string[]): number[] => {
+      const context = document.createElement('canvas').getContext('2d');
+      if (context === null) throw new Error('a browser without a canvas');
+      for (const colour of colours) {
+        context.fillStyle = colour;
+        context.fillRect(0, 0, 1, 1);
+      }
+      return [...context.getImageData(0, 0, 1, 1).data];
+    };
+    const dialog = document.querySelector('dialog[open]');
+    if (dialog === null) throw new Error('no dialog is open');
+    const colour = (element: Element, pseudo?: string): string =>
+      getComputedStyle(element, pseudo).backgroundColor;
+    const page = painted(colour(document.body), colour(dialog, '::backdrop'));
+    return [painted(colour(document.documentElement)), page];
+  });
+}
+
 /** Every look that a page has had, from its first frame on. */
 async function watchLooks(page: Page): Promise<() => Promise<string[]>> {
   await page.addInitScript(() => {
@@ -64,6 +85,22 @@ for (const [choice, system] of [
       await page.getByRole('button', { name: 'System theme' }).click();
       await expect(button).toHaveAttribute('aria-pressed', 'false');
       expect(await background(page)).toBe(before);
+    });
+  });
+}
+
+for (const colorScheme of ['dark', 'light'] as const) {
+  test.describe(`behind a dialog, ${colorScheme}`, () => {
+    test.use({ colorScheme });
+
+    test('the place of the scrollbar is as dim as the page', async ({ billing, page }) => {
+      await billing.openDialog();
+      // A step of one in a colour is a rounding and not to be seen.
+      await expect(async () => {
+        const [beside, behind] = await behindTheDialog(page);
+        const steps = beside.map((part, index) => Math.abs(part - (behind[index] ?? 0)));
+        expect(Math.max(...steps), `${beside} beside ${behind}`).toBeLessThanOrEqual(1);
+      }).toPass({ timeout: 2_000 });
     });
   });
 }

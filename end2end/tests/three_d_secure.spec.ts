@@ -1,4 +1,5 @@
 import { asksAlways, asksThenDeclines, visa } from '../support/cards.ts';
+import { gate } from '../support/gate.ts';
 import { cellsOf } from '../support/pages/history.ts';
 import { hydrated, watchHydration } from '../support/hydration.ts';
 import { BillingPage } from '../support/pages/billing.ts';
@@ -90,7 +91,6 @@ test('a payment that was confirmed a moment before it is given up is paid', asyn
   const answered = tab.waitForRequest('**/billing/confirmed*');
   await tab.getByRole('button', { name: 'Approve' }).click({ noWaitAfter: true });
   await answered;
-  await tab.close();
   await page.bringToFront();
   await dialog.useAnotherCard.click();
   await expect(dialog.status).toHaveText('$25.00 was added to your balance');
@@ -172,6 +172,50 @@ test('a member is told whose turn it is, and no more', async ({ account, billing
   await expect(page.getByRole('main').getByRole('status')).toHaveText(
     '$25.00 waits for an owner or billing admin to confirm it at the bank.',
   );
+});
+
+test('whoever closes the question of the bank is not asked again by a reload', async ({
+  account,
+  billing,
+  page,
+}) => {
+  const dialog = await billing.openDialog();
+  await dialog.pay(asksAlways);
+  await expect(dialog.bank.getByRole('button', { name: 'Approve' })).toBeVisible();
+  await dialog.close.click();
+
+  await page.reload();
+  await hydrated(page);
+  const notice = page.getByRole('status').filter({ hasText: 'Your bank wants you to confirm' });
+  await expect(notice).toContainText('$25.00');
+  await expect(dialog.root).toBeHidden();
+  // What adds credit leads to the payment that waits.
+  await billing.addCredit.click();
+  await dialog.bank.getByRole('button', { name: 'Approve' }).click();
+  await expect(dialog.status).toHaveText('$25.00 was added to your balance');
+  await account.expectOneCharge(2_500);
+});
+
+test('whoever closes the dialog before the bank has asked is not asked by a reload', async ({
+  billing,
+  page,
+}) => {
+  const [released, release] = gate();
+  await page.route('**/api/start_top_up', async (route) => {
+    await released;
+    await route.continue();
+  });
+  const dialog = await billing.openDialog();
+  await dialog.pay(asksAlways);
+  await dialog.close.click();
+  release();
+  const notice = page.getByRole('status').filter({ hasText: 'Your bank wants you to confirm' });
+  await expect(notice).toBeVisible();
+
+  await page.reload();
+  await hydrated(page);
+  await expect(notice).toBeVisible();
+  await expect(dialog.root).toBeHidden();
 });
 
 test('a reload while the bank asks finds its question again', async ({

@@ -27,7 +27,8 @@ test('a reported request lowers the balance by its exact price', async ({
   await expect(billing.rows).toHaveCount(2);
   await history.open();
   const usage = cellsOf(history.rows.filter({ hasText: 'Usage · Default' }));
-  await expect(usage.description).toContainText('1 request, 156 tokens');
+  // The row's time is the day's first request: the words say that it is of the whole day.
+  await expect(usage.description).toContainText(`1 request, 156 tokens on ${utcDay()} (UTC)`);
   await expect(usage.amount).toContainText('-$0.000043');
   await expect(usage.amount.getByTitle('-$0.0000432', { exact: true })).toBeVisible();
   await expect(usage.status).toHaveText('Usage');
@@ -79,3 +80,32 @@ test('what was used without credit is owed, shown, and settled by the next top-u
   await expect(billing.exactBalance).toHaveText('$9.9999568');
   await expect(billing.balanceCard.getByText('Owed')).toBeHidden();
 });
+
+test('what is said to settle what is owed is offered and settles it', async ({
+  account,
+  billing,
+}) => {
+  const gateway = await account.gateway();
+  await account.saveCard(visa);
+  const millions = { model: 'gpt-oss-120b', inputTokens: 7_000_000, outputTokens: 7_000_000 };
+  await gateway.report({ id: randomUUID(), ...millions });
+  await gateway.report({ id: randomUUID(), ...ONE_REQUEST });
+  await billing.open();
+  await expect(billing.exactBalance).toHaveText('-$5.2500432');
+  const owed = billing.balanceCard.locator('dl').getByText('Owed').locator('..');
+  // $5.25 would leave a part of a cent.
+  await expect(owed).toHaveText('Owed, settled by adding$5.26');
+
+  const dialog = await billing.openDialog();
+  await expect(dialog.amount).toHaveValue('5.26');
+  await dialog.confirm.click();
+  await dialog.done.click();
+  await expect(billing.exactBalance).toHaveText('$0.0099568');
+  await expect(billing.balanceCard.getByText('Owed')).toBeHidden();
+  expect((await account.charges()).map(({ amount }) => amount)).toEqual([526]);
+});
+
+/** Today as the pages write it: `Nov 23`. */
+function utcDay(): string {
+  return new Date().toLocaleDateString('en-US', { month: 'short', day: 'numeric', timeZone: 'UTC' });
+}

@@ -84,6 +84,32 @@ test('an amount outside the limits comes back with its message and the choice ma
   await account.expectOneCharge(1_234);
 });
 
+test('what is typed as another amount is charged, though a button is still chosen', async ({
+  account,
+  billing,
+  page,
+}) => {
+  await account.saveCard(visa);
+  await page.goto('/billing?add=1');
+  const form = page.getByRole('region', { name: 'Add to credit balance' });
+  await form.getByLabel('Other amount').fill('7');
+  await expect(form.getByLabel('$25', { exact: true })).toBeChecked();
+  await expect(form.getByLabel('Other amount')).toHaveAccessibleDescription(
+    'From $5.00 to $500.00. What stands here is charged, whichever button is chosen.',
+  );
+  await form.getByRole('button', { name: 'Add credit' }).click();
+  await expect(billing.balance).toHaveText('$7.00');
+  await account.expectOneCharge(700);
+});
+
+test('who wants to add a card is told what it needs', async ({ account, billing, page }) => {
+  await account.saveCard(visa);
+  await page.goto('/billing');
+  await billing.methodsCard.getByRole('link', { name: 'Add payment method' }).click();
+  const form = page.getByRole('region', { name: 'Add to credit balance' });
+  await expect(form.getByText('A new card needs script')).toBeVisible();
+});
+
 test('a declined card is said on the page and nothing is charged', async ({
   account,
   billing,
