@@ -51,9 +51,11 @@ test('an amount that cannot be paid is said at its field and sends nothing', asy
 });
 
 test('an amount out of range is said as soon as it is typed, and the focus is left alone', async ({
+  account,
   billing,
   page,
 }) => {
+  await account.saveCard(visa);
   const dialog = await billing.openDialog();
   await dialog.amount.clear();
   await dialog.amount.pressSequentially('500.01');
@@ -61,6 +63,8 @@ test('an amount out of range is said as soon as it is typed, and the focus is le
   await page.keyboard.press('Tab');
   await expect(dialog.amount).toHaveAccessibleDescription(TOO_MUCH);
   await expect(dialog.preset('$10')).toBeFocused();
+  await dialog.newCard.check();
+  await expect(dialog.amount).toHaveAccessibleDescription(TOO_MUCH);
   await dialog.preset('$10').click();
   await expect(dialog.amount).toHaveAccessibleDescription('From $5.00 to $500.00');
   await expect(dialog.confirm).toHaveText('Add $10.00');

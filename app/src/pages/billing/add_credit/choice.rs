@@ -81,5 +81,7 @@ fn SavedMethod(method: PaymentMethodView, form: TopUpForm) -> impl IntoView {
 
 fn choose(form: TopUpForm, choice: Choice) {
     form.choice.set(choice);
+    // What was said of one card is not said of the next; of the amount it still holds.
     form.problems.clear();
+    form.judge_amount();
 }
