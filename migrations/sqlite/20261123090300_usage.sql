@@ -27,11 +27,15 @@ create table usage_series (
 );
 
 create table usage_batches (
-    -- Rises from batch to batch of an organization.
+    -- By which its events name it. Taken before they are written, so of two writers the batch
+    -- with the lower number may be committed later.
     no integer primary key not null,
     -- The ledger's batch has the same id, unless nothing was left to post.
     id text not null unique,
     organization_id text not null references organizations (id),
+    -- Counts the organization's batches in the order in which they were committed, from 1 and
+    -- without a gap: taken under the lock of its books.
+    sequence bigint not null check (sequence > 0),
     event_count bigint not null check (event_count > 0),
     cost_pico bigint not null check (cost_pico >= 0),
     posted_nano bigint not null check (posted_nano >= 0),
@@ -41,12 +45,14 @@ create table usage_batches (
     booked_at bigint not null,
     created_at bigint not null,
     -- Serves an organization's batches, newest or oldest first.
-    unique (organization_id, no),
+    unique (organization_id, sequence),
     check (carry_before_pico + cost_pico = 1000 * posted_nano + carry_after_pico)
 );
 
 create table usage_carries (
     organization_id text primary key not null references organizations (id),
+    -- The `sequence` of its last usage batch, and what that could not post.
+    sequence bigint not null check (sequence > 0),
     carry_pico bigint not null check (carry_pico between 0 and 999)
 ) without rowid;
 
@@ -86,8 +92,8 @@ create unique index usage_events_by_key on usage_events (event_key, source_no);
 -- all three and they are made again.
 create table usage_watermarks (
     organization_id text primary key not null references organizations (id),
-    -- The last usage batch of the organization that is in the sums: all before it are, too.
-    batch_no bigint not null check (batch_no >= 0)
+    -- Of the last usage batch of the organization that is in the sums: all before it are, too.
+    sequence bigint not null check (sequence >= 0)
 ) without rowid;
 
 -- Usage by the hour in which requests ran (UTC, microseconds since 1970): analytics.

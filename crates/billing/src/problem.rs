@@ -48,6 +48,9 @@ pub enum StoreError {
     /// Nothing was done: every connection, or the lock of the organization, was taken for too long.
     #[error("we are busy right now; try again in a moment")]
     Busy,
+    /// Nothing was done: somebody else and we waited for each other. Trying again succeeds.
+    #[error("somebody else changed this at the same time; try again")]
+    GaveWay,
     #[error("the database did not answer: {0}")]
     Database(#[source] sqlx::Error),
     #[error("organization {organization} has no books")]
@@ -62,7 +65,9 @@ pub enum StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        if is_busy(&error) {
+        if is_deadlock(&error) {
+            Self::GaveWay
+        } else if is_busy(&error) {
             Self::Busy
         } else {
             Self::Database(error)
@@ -96,20 +101,28 @@ impl From<PostError> for StoreError {
     }
 }
 
-/// PostgreSQL's `lock_not_available` and `deadlock_detected`, SQLite's `SQLITE_BUSY`, or no
-/// connection to be had: each has left nothing behind.
+/// PostgreSQL's `lock_not_available`, SQLite's `SQLITE_BUSY`, or no connection to be had.
 fn is_busy(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::PoolTimedOut) || has_code(error, &["55P03", "5"])
+}
+
+/// PostgreSQL's `deadlock_detected`: two waited for each other, and one of them was chosen to give
+/// way.
+fn is_deadlock(error: &sqlx::Error) -> bool {
+    has_code(error, &["40P01"])
+}
+
+fn has_code(error: &sqlx::Error, codes: &[&str]) -> bool {
     let code = error
         .as_database_error()
         .and_then(sqlx::error::DatabaseError::code);
-    matches!(error, sqlx::Error::PoolTimedOut)
-        || code.is_some_and(|code| matches!(code.as_ref(), "55P03" | "40P01" | "5"))
+    code.is_some_and(|code| codes.contains(&code.as_ref()))
 }
 
 impl Problem for StoreError {
     fn kind(&self) -> ProblemKind {
         match self {
-            Self::Busy => ProblemKind::Unknown,
+            Self::Busy | Self::GaveWay => ProblemKind::Unknown,
             Self::Database(_)
             | Self::NotOpen { .. }
             | Self::Post(_)
@@ -120,7 +133,7 @@ impl Problem for StoreError {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::Busy => "busy",
+            Self::Busy | Self::GaveWay => "busy",
             Self::Database(_)
             | Self::NotOpen { .. }
             | Self::Post(_)

@@ -82,8 +82,8 @@ async fn outputs(
 ) -> Result<Vec<i64>, StoreError> {
     let mut tx = db.begin_read().await?;
     let batches = sqlx::query(
-        "select no, event_count from usage_batches where organization_id = $1
-         order by no desc limit $2",
+        "select sequence, event_count from usage_batches where organization_id = $1
+         order by sequence desc limit $2",
     )
     .bind(organization.to_string())
     .bind(NEWEST_BATCHES)
@@ -91,7 +91,7 @@ async fn outputs(
     .await?;
     let (mut events, mut oldest) = (0, None);
     for batch in &batches {
-        oldest = Some(batch.try_get::<i64, _>("no")?);
+        oldest = Some(batch.try_get::<i64, _>("sequence")?);
         events += batch.try_get::<i64, _>("event_count")?;
         if events >= NEWEST_EVENTS {
             break;
@@ -104,12 +104,12 @@ async fn outputs(
         "select usage_events.output_tokens
          from usage_batches
          join usage_events on usage_events.batch_no = usage_batches.no
-         where usage_batches.organization_id = $1 and usage_batches.no >= $2
+         where usage_batches.organization_id = $1 and usage_batches.sequence >= $2
              and usage_events.output_tokens > 0
              and usage_events.series_no in (
                  select no from usage_series
                  where organization_id = $1 and api_key_id = $3 and model = $4)
-         order by usage_batches.no desc, usage_events.position desc
+         order by usage_batches.sequence desc, usage_events.position desc
          limit $5",
     )
     .bind(organization.to_string())

@@ -13,17 +13,22 @@ use types::ids::{BatchId, OrganizationId};
 use types::money::Cost;
 use types::time::Timestamp;
 
-use super::bulk::{Bulk, BulkTx, EventRow, Known, UniqueKey, UsageBatch, WriteError, Writes};
+use super::bulk::{
+    Bulk, BulkTx, Carry, EventRow, Known, UniqueKey, UsageBatch, WriteError, Writes,
+};
 use super::hold_jobs;
 use super::priced::{Priced, SeriesKey, SourceKey};
 use super::queue::{Job, Outcome, Task};
 use super::rollup::counted::sum_up;
 use super::rollup::sums::BatchSums;
 use super::{FirstUse, IngestError, Ingested};
+use crate::StoreError::GaveWay;
 use crate::holds::desk::{Desk, get_head};
-use crate::holds::gate::{Gate, Sight};
+use crate::holds::gate::{Gate, Sight, Turn};
 use crate::{StoreError, posting_rules};
 
+/// How often a commit is tried while others count the same events at the same time.
+const MOST_ATTEMPTS: usize = 8;
 /// The most numbers that are remembered; beyond it they are looked up again.
 const MOST_NUMBERS: usize = 100_000;
 
@@ -82,21 +87,18 @@ pub(super) async fn commit(
     now: Timestamp,
     expects_replays: bool,
 ) -> Result<Committed, CommitError> {
-    if !expects_replays {
-        match attempt(bulk, gate, numbers, jobs, rate_count, now, false).await {
-            Err(AttemptError::KnownKey) => {}
-            Err(AttemptError::Commit(error)) => return Err(error),
+    let mut looks_first = expects_replays;
+    for _ in 0..MOST_ATTEMPTS {
+        match attempt(bulk, gate, numbers, jobs, rate_count, now, looks_first).await {
             Ok(committed) => return Ok(committed),
+            // Somebody has counted it, just now or long ago: the next look finds it.
+            Err(AttemptError::KnownKey | AttemptError::Commit(CommitError::Store(GaveWay))) => {
+                looks_first = true;
+            }
+            Err(AttemptError::Commit(error)) => return Err(error),
         }
     }
-    match attempt(bulk, gate, numbers, jobs, rate_count, now, true).await {
-        Ok(committed) => Ok(committed),
-        Err(AttemptError::Commit(error)) => Err(error),
-        // Under the locks of all books nobody else could have counted it after the look-up.
-        Err(AttemptError::KnownKey) => Err(CommitError::Store(StoreError::Inconsistent(
-            "an event is there that was not found".to_owned(),
-        ))),
-    }
+    Err(CommitError::Store(StoreError::Busy))
 }
 
 enum AttemptError {
@@ -107,6 +109,15 @@ enum AttemptError {
 impl From<StoreError> for AttemptError {
     fn from(error: StoreError) -> Self {
         Self::Commit(error.into())
+    }
+}
+
+impl From<WriteError> for AttemptError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::KnownKey => Self::KnownKey,
+            WriteError::Store(error) => error.into(),
+        }
     }
 }
 
@@ -124,14 +135,12 @@ async fn attempt(
         return Err(AttemptError::Commit(CommitError::NewRates));
     }
     let found = find_numbers(&mut tx, numbers, jobs).await?;
-    let organizations = organizations(jobs);
-    let mut heads: Heads = tx
-        .lock_heads(&organizations)
-        .await?
-        .into_iter()
-        .map(|head| (head.organization(), head))
-        .collect();
-    let turn = gate.take_turn();
+    let asked = hold_jobs::asked(jobs);
+    // What becomes of a hold depends on what it is under the lock.
+    let mut locked = match &asked {
+        Some(_) => Some(Locked::take(&mut tx, gate, organizations(jobs)).await?),
+        None => None,
+    };
     let source_no = |priced: &Priced| {
         let known = numbers.sources.get(&priced.source);
         known.or_else(|| found.sources.get(&priced.source)).copied()
@@ -148,49 +157,82 @@ async fn attempt(
     } else {
         HashMap::new()
     };
-    let asked = hold_jobs::asked(jobs);
     let mut desk = match &asked {
         Some(asked) => Some(Desk::new(tx.holds(asked, now).await?, now)),
         None => None,
     };
     let mut chosen = choose(jobs, &known, &mut desk, now, source_no)?;
+    let nos = match chosen.new.len() {
+        0 => Vec::new(),
+        count => tx.batch_nos(count).await?,
+    };
+    let events = rows(&chosen.new, &nos, series_no)?;
+    // To write them is most of the work: where it can be, it is done before the books are locked,
+    // and several writers do it at the same time.
+    if !events.is_empty() {
+        tx.write_events(&events).await?;
+        if locked.is_none() {
+            let organizations = chosen.new.keys().copied().collect();
+            locked = Some(Locked::take(&mut tx, gate, organizations).await?);
+        }
+    }
+    let Some(Locked { mut heads, turn }) = locked else {
+        return Ok(Committed {
+            outcomes: all_of(chosen.outcomes)?,
+            sight: None,
+            had_replays: chosen.had_replays,
+            sums: Vec::new(),
+        });
+    };
     let mut writes = Writes::default();
     if !chosen.new.is_empty() {
+        let organizations: Vec<_> = chosen.new.keys().copied().collect();
         let carries = tx.carries(&organizations).await?;
-        let nos = tx.batch_nos(chosen.new.len()).await?;
-        plan(
-            &mut writes,
-            &mut heads,
-            chosen.new,
-            &carries,
-            nos,
-            now,
-            series_no,
-        )?;
+        plan(&mut writes, &mut heads, &chosen.new, &carries, nos, now)?;
     }
     if let Some(desk) = desk {
         let outcomes = &mut chosen.outcomes;
-        hold_jobs::settle(desk, jobs, outcomes, &mut heads, &mut writes, now)?;
+        writes.holds = hold_jobs::settle(desk, jobs, outcomes, &mut heads, &events, now)?;
     }
     let available = hold_jobs::known_available(&heads, asked.as_ref(), now)?;
-    let sight = Some(Sight { turn, available });
-    let sums = sum_up(&writes)?;
+    let sums = sum_up(&writes.batches, &events)?;
     let outcomes = all_of(chosen.outcomes)?;
     if !writes.batches.is_empty() || !writes.holds.is_empty() {
         writes.heads = heads.into_values().filter(Head::is_changed).collect();
-        tx.write(&writes).await.map_err(|error| match error {
-            WriteError::KnownKey => AttemptError::KnownKey,
-            WriteError::Store(error) => error.into(),
-        })?;
+        tx.write_books(&writes).await?;
         tx.commit().await?;
         numbers.learn(found);
     }
     Ok(Committed {
         outcomes,
-        sight,
+        sight: Some(Sight { turn, available }),
         had_replays: chosen.had_replays,
         sums,
     })
+}
+
+/// The locked books of a commit, and the gate's turn that was taken under their locks.
+struct Locked {
+    heads: Heads,
+    turn: Turn,
+}
+
+impl Locked {
+    /// Locks the books of `organizations`, which are in the order of their ids.
+    async fn take(
+        tx: &mut impl BulkTx,
+        gate: &Gate,
+        organizations: Vec<OrganizationId>,
+    ) -> Result<Self, StoreError> {
+        let heads = tx.lock_heads(&organizations).await?;
+        Ok(Self {
+            heads: heads
+                .into_iter()
+                .map(|head| (head.organization(), head))
+                .collect(),
+            turn: gate.take_turn(),
+        })
+    }
 }
 
 /// Whose the jobs are, in the order in which their books are locked.
@@ -338,31 +380,43 @@ fn new_of<'e>(
     Ok(new)
 }
 
-/// The rows of one batch for each organization.
-fn plan<'e>(
-    writes: &mut Writes<'e>,
-    heads: &mut Heads,
-    new: BTreeMap<OrganizationId, Vec<(&'e Priced, i64)>>,
-    carries: &HashMap<OrganizationId, Cost>,
-    nos: Vec<i64>,
-    now: Timestamp,
+/// The rows of the new events: batch by batch, each in the order in which its events came.
+fn rows<'e>(
+    new: &BTreeMap<OrganizationId, Vec<(&'e Priced, i64)>>,
+    nos: &[i64],
     series_no: impl Fn(&Priced) -> Option<i64>,
-) -> Result<(), StoreError> {
-    for ((organization, events), no) in new.into_iter().zip(nos) {
-        let head = get_head(heads, organization)?;
-        let carry = carries.get(&organization).copied().unwrap_or(Cost::ZERO);
-        let batch = pay(head, no, &events, carry, now)?;
-        for (position, (priced, source_no)) in (0_i64..).zip(events) {
-            writes.events.push(EventRow {
-                batch_no: no,
+) -> Result<Vec<EventRow<'e>>, StoreError> {
+    let mut rows = Vec::with_capacity(new.values().map(Vec::len).sum());
+    for (events, no) in new.values().zip(nos) {
+        for (position, (priced, source_no)) in (0_i64..).zip(events.iter()) {
+            rows.push(EventRow {
+                batch_no: *no,
                 position,
-                source_no,
+                source_no: *source_no,
                 series_no: series_no(priced).ok_or_else(|| {
                     StoreError::Inconsistent("a series without number".to_owned())
                 })?,
                 priced,
             });
         }
+    }
+    Ok(rows)
+}
+
+/// One batch for each organization, and what it moves.
+fn plan(
+    writes: &mut Writes,
+    heads: &mut Heads,
+    new: &BTreeMap<OrganizationId, Vec<(&Priced, i64)>>,
+    carries: &HashMap<OrganizationId, Carry>,
+    nos: Vec<i64>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for ((organization, events), no) in new.iter().zip(nos) {
+        let organization = *organization;
+        let head = get_head(heads, organization)?;
+        let carry = carries.get(&organization).copied().unwrap_or_default();
+        let batch = pay(head, no, events, carry, now)?;
         if batch.posted.is_positive() {
             let transfers = posting_rules::usage::transfers(
                 organization,
@@ -390,22 +444,23 @@ fn pay(
     head: &Head,
     no: i64,
     events: &[(&Priced, i64)],
-    carry_before: Cost,
+    last: Carry,
     now: Timestamp,
 ) -> Result<UsageBatch, StoreError> {
     let cost = events
         .iter()
         .try_fold(Cost::ZERO, |sum, (priced, _)| sum.plus(priced.cost))?;
-    let (posted, carry_after) = carry_before.plus(cost)?.into_money_and_carry()?;
+    let (posted, carry_after) = last.cost.plus(cost)?.into_money_and_carry()?;
     Ok(UsageBatch {
         no,
         id: BatchId::generate(),
         organization: head.organization(),
+        sequence: last.sequence + 1,
         event_count: i64::try_from(events.len())
             .map_err(|_| StoreError::Inconsistent("a batch of too many events".to_owned()))?,
         cost,
         posted,
-        carry_before,
+        carry_before: last.cost,
         carry_after,
         // Not `now` alone: a batch that posts nothing must not stand before those that did.
         booked_at: now.max(head.booked_at()),

@@ -13,11 +13,11 @@ use types::money::Money;
 use types::time::Timestamp;
 use types::usage::{Tokens, UsageEvent};
 
-use super::bulk::Writes;
+use super::bulk::EventRow;
 use super::check;
 use super::priced::{Owner, Priced};
 use super::queue::{HoldResult, Job, Outcome, Task};
-use crate::holds::desk::{Asked, Desk, EventPlace, NewHold, get_head};
+use crate::holds::desk::{Asked, Desk, EventPlace, HoldWrites, NewHold, get_head};
 use crate::holds::{HOLD_SOURCE, HoldError, HoldFault};
 use crate::pricing::book::RateBook;
 use crate::{Core, StoreError, chart};
@@ -178,9 +178,9 @@ pub(super) fn settle(
     jobs: &[Job],
     outcomes: &mut [Option<Outcome>],
     heads: &mut BTreeMap<OrganizationId, Head>,
-    writes: &mut Writes<'_>,
+    events: &[EventRow<'_>],
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<HoldWrites, StoreError> {
     desk.give_back(heads)?;
     for (job, outcome) in jobs.iter().zip(outcomes) {
         if let Task::Hold {
@@ -194,8 +194,7 @@ pub(super) fn settle(
             *outcome = Some(Outcome::Hold(opened));
         }
     }
-    let captures = writes
-        .events
+    let captures = events
         .iter()
         .filter(|row| row.priced.source.source == HOLD_SOURCE);
     let places: HashMap<HoldId, EventPlace> = captures
@@ -208,8 +207,7 @@ pub(super) fn settle(
             (HoldId::from_uuid(id), place)
         })
         .collect();
-    writes.holds = desk.into_writes(&places);
-    Ok(())
+    Ok(desk.into_writes(&places))
 }
 
 /// What organizations have available, of those whose holds the commit has looked at or that have

@@ -174,7 +174,7 @@ fn concerns_rows(error: &StoreError) -> bool {
                     | ErrorKind::CheckViolation
             )
         }),
-        StoreError::Busy => false,
+        StoreError::Busy | StoreError::GaveWay => false,
         StoreError::NotOpen { .. }
         | StoreError::Post(_)
         | StoreError::Inconsistent(_)

@@ -41,7 +41,7 @@ pub(super) async fn check_in(connection: &mut Connection) -> Result<RollupChecks
     let mut after = String::new();
     loop {
         let rows = sqlx::query(
-            "select organization_id, batch_no from usage_watermarks
+            "select organization_id, sequence from usage_watermarks
              where organization_id > $1 order by organization_id limit $2",
         )
         .bind(&after)
@@ -53,7 +53,7 @@ pub(super) async fn check_in(connection: &mut Connection) -> Result<RollupChecks
         for row in &rows {
             let owner = Owner {
                 organization: row.try_get("organization_id")?,
-                watermark: row.try_get("batch_no")?,
+                watermark: row.try_get("sequence")?,
             };
             owner.check_in(connection, &mut checks).await?;
         }
@@ -118,7 +118,7 @@ impl Owner {
         checks: &mut RollupChecks,
     ) -> Result<(), StoreError> {
         let is_there: i64 = sqlx::query_scalar(
-            "select count(*) from usage_batches where organization_id = $1 and no = $2",
+            "select count(*) from usage_batches where organization_id = $1 and sequence = $2",
         )
         .bind(&self.organization)
         .bind(self.watermark)
@@ -130,7 +130,7 @@ impl Owner {
                 watermark,
             } = self;
             checks.watermarks.differs(format!(
-                "{organization}: its watermark is batch no. {watermark}, which it does not have"
+                "{organization}: its watermark is its batch {watermark}, which it does not have"
             ));
         }
         let series = self.series_in(connection).await?;
@@ -195,11 +195,12 @@ impl Owner {
         hours: &mut HashMap<(i64, i64), Sums>,
         days: &mut HashMap<(i64, i64), Day>,
     ) -> Result<(), StoreError> {
-        let mut after = 0;
+        let mut after = 0_i64;
         loop {
             let rows = sqlx::query(
-                "select no, booked_at from usage_batches
-                 where organization_id = $1 and no > $2 and no <= $3 order by no limit $4",
+                "select sequence, no, booked_at from usage_batches
+                 where organization_id = $1 and sequence > $2 and sequence <= $3
+                 order by sequence limit $4",
             )
             .bind(&self.organization)
             .bind(after)
@@ -207,14 +208,14 @@ impl Owner {
             .bind(BATCHES)
             .fetch_all(&mut *connection)
             .await?;
-            let batches = rows
-                .iter()
-                .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-                .collect::<Result<Vec<(i64, i64)>, StoreError>>()?;
-            let Some((last, _)) = batches.last() else {
+            let Some(last) = rows.last() else {
                 return Ok(());
             };
-            after = *last;
+            after = last.try_get(0)?;
+            let batches = rows
+                .iter()
+                .map(|row| Ok((row.try_get(1)?, row.try_get(2)?)))
+                .collect::<Result<Vec<(i64, i64)>, StoreError>>()?;
             for run in ledger::bulk::runs(batches.len(), 64) {
                 let batches: HashMap<i64, i64> = batches[run].iter().copied().collect();
                 let text = format!(

@@ -262,28 +262,50 @@ fn check_price(check: &mut Check, event: &Event, series: &Series, rates: &Rates,
 
 /// Per organization: the sum of costs is a thousand times the sum posted, plus the carry.
 pub(super) async fn check_carries_in(connection: &mut Connection) -> Result<Check, StoreError> {
+    #[derive(Default)]
+    struct Sums {
+        cost: i128,
+        posted: i128,
+        count: i64,
+        /// Each place is taken once: the greatest is the count when there is no gap.
+        greatest: i64,
+    }
     let mut check = Check::new("costs = 1000 x posted + carried, for each organization");
-    let mut sums: HashMap<String, (i128, i128)> = HashMap::new();
+    let mut sums: HashMap<String, Sums> = HashMap::new();
     {
-        let mut rows =
-            sqlx::query("select organization_id, cost_pico, posted_nano from usage_batches")
-                .fetch(&mut *connection);
+        let mut rows = sqlx::query(
+            "select organization_id, sequence, cost_pico, posted_nano from usage_batches",
+        )
+        .fetch(&mut *connection);
         while let Some(row) = rows.try_next().await? {
-            let (cost, posted) = sums.entry(row.try_get("organization_id")?).or_default();
-            *cost += i128::from(row.try_get::<i64, _>("cost_pico")?);
-            *posted += i128::from(row.try_get::<i64, _>("posted_nano")?);
+            let sums = sums.entry(row.try_get("organization_id")?).or_default();
+            sums.cost += i128::from(row.try_get::<i64, _>("cost_pico")?);
+            sums.posted += i128::from(row.try_get::<i64, _>("posted_nano")?);
+            sums.count += 1;
+            sums.greatest = sums.greatest.max(row.try_get("sequence")?);
         }
     }
-    let rows = sqlx::query("select organization_id, carry_pico from usage_carries")
+    let rows = sqlx::query("select organization_id, sequence, carry_pico from usage_carries")
         .fetch_all(connection)
         .await?;
     for row in rows {
         let organization: String = row.try_get("organization_id")?;
         let carry: i64 = row.try_get("carry_pico")?;
-        let (cost, posted) = sums.remove(&organization).unwrap_or_default();
+        let last: i64 = row.try_get("sequence")?;
+        let Sums {
+            cost,
+            posted,
+            count,
+            greatest,
+        } = sums.remove(&organization).unwrap_or_default();
         if cost != 1_000 * posted + i128::from(carry) {
             check.differs(format!(
                 "{organization}: cost {cost}, posted {posted}, carry {carry}"
+            ));
+        }
+        if count != greatest || count != last {
+            check.differs(format!(
+                "{organization}: {count} usage batches up to {greatest}, {last} counted"
             ));
         }
     }

@@ -22,6 +22,7 @@ mod holds_random;
 mod holds_refusals;
 mod memberships;
 mod metering;
+mod metering_race;
 mod metering_random;
 mod metering_repeats;
 mod migrations;

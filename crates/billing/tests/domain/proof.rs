@@ -83,10 +83,14 @@ async fn a_changed_usage_batch_or_carry_is_found() {
             "update usage_carries set carry_pico = carry_pico + 1",
             &[CARRIES],
         ),
+        (
+            "update usage_carries set sequence = sequence + 1",
+            &[CARRIES],
+        ),
         ("delete from usage_carries", &[CARRIES]),
         (
             "delete from usage_batches",
-            &[BATCHES, POSTED, HOURS, DAYS, WATERMARKS],
+            &[BATCHES, CARRIES, POSTED, HOURS, DAYS, WATERMARKS],
         ),
         (
             "update batches set source = 'usage:' || organization_id where code = 'usage'",
@@ -136,10 +140,10 @@ async fn a_changed_hourly_sum_or_watermark_is_found() {
         ("delete from usage_hours", &[HOURS]),
         ("delete from usage_watermarks", &[HOURS, DAYS]),
         (
-            "update usage_watermarks set batch_no = batch_no + 1",
+            "update usage_watermarks set sequence = sequence + 1",
             &[WATERMARKS],
         ),
-        ("update usage_watermarks set batch_no = 0", &[HOURS, DAYS]),
+        ("update usage_watermarks set sequence = 0", &[HOURS, DAYS]),
     ])
     .await;
 }

@@ -33,7 +33,7 @@ async fn tables(world: &World) -> Vec<String> {
     let mut connection = AnyConnection::connect(world.database_url()).await.unwrap();
     let mut written = Vec::new();
     for (table, columns) in [
-        ("usage_watermarks", "organization_id || ' ' || batch_no"),
+        ("usage_watermarks", "organization_id || ' ' || sequence"),
         (
             "usage_hours",
             "organization_id || ' ' || hour || ' ' || project_id || ' ' || api_key_id || ' ' ||
@@ -150,8 +150,8 @@ async fn what_a_process_did_not_sum_up_before_it_died_is_neither_lost_nor_double
 async fn unsummed(world: &World) -> i64 {
     let mut connection = AnyConnection::connect(world.database_url()).await.unwrap();
     let count = sqlx::query_scalar(
-        "select count(*) from usage_batches where no > coalesce((
-             select batch_no from usage_watermarks
+        "select count(*) from usage_batches where sequence > coalesce((
+             select sequence from usage_watermarks
              where usage_watermarks.organization_id = usage_batches.organization_id), 0)",
     )
     .fetch_one(&mut connection)

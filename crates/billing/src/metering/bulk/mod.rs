@@ -38,6 +38,8 @@ pub(super) struct UsageBatch {
     pub(super) no: i64,
     pub(super) id: BatchId,
     pub(super) organization: OrganizationId,
+    /// Counts the organization's batches.
+    pub(super) sequence: i64,
     pub(super) event_count: i64,
     pub(super) cost: Cost,
     pub(super) posted: Money,
@@ -45,6 +47,15 @@ pub(super) struct UsageBatch {
     pub(super) carry_after: Cost,
     pub(super) booked_at: Timestamp,
     pub(super) created_at: Timestamp,
+}
+
+/// Where an organization's batches have come to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Carry {
+    /// Of the last one.
+    pub(super) sequence: i64,
+    /// What it could not post.
+    pub(super) cost: Cost,
 }
 
 /// An event's row.
@@ -56,20 +67,19 @@ pub(super) struct EventRow<'e> {
     pub(super) priced: &'e Priced,
 }
 
-/// All that one commit writes.
+/// What one commit writes beside the events.
 #[derive(Default)]
-pub(super) struct Writes<'e> {
+pub(super) struct Writes {
     pub(super) heads: Vec<Head>,
     pub(super) posted: Vec<Planned>,
     pub(super) batches: Vec<UsageBatch>,
-    pub(super) events: Vec<EventRow<'e>>,
     pub(super) holds: HoldWrites,
 }
 
-/// Why a commit's rows were not written.
+/// Why events were not written.
 #[derive(Debug)]
 pub(super) enum WriteError {
-    /// One of the events was counted before.
+    /// One of the events was counted before, or is being counted by somebody else.
     KnownKey,
     Store(StoreError),
 }
@@ -83,12 +93,6 @@ impl From<sqlx::Error> for WriteError {
 impl From<StoreError> for WriteError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
-    }
-}
-
-impl From<ledger::LedgerError> for WriteError {
-    fn from(error: ledger::LedgerError) -> Self {
-        Self::Store(error.into())
     }
 }
 
@@ -122,13 +126,13 @@ pub(super) trait BulkTx: Send {
         organizations: &[OrganizationId],
     ) -> impl Future<Output = Result<Vec<Head>, StoreError>> + Send;
 
-    /// What each organization's last batch could not post.
+    /// Where each organization's batches have come to; none yet: it is left out.
     fn carries(
         &mut self,
         organizations: &[OrganizationId],
-    ) -> impl Future<Output = Result<HashMap<OrganizationId, Cost>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<HashMap<OrganizationId, Carry>, StoreError>> + Send;
 
-    /// Numbers for new batches, rising. Taken under the locks of the books.
+    /// Numbers for new batches.
     fn batch_nos(
         &mut self,
         count: usize,
@@ -147,8 +151,17 @@ pub(super) trait BulkTx: Send {
         now: Timestamp,
     ) -> impl Future<Output = Result<Vec<Found>, StoreError>> + Send;
 
-    fn write(&mut self, writes: &Writes<'_>)
-    -> impl Future<Output = Result<(), WriteError>> + Send;
+    /// `events` come batch by batch.
+    fn write_events(
+        &mut self,
+        events: &[EventRow<'_>],
+    ) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// Under the locks of the books.
+    fn write_books(
+        &mut self,
+        writes: &Writes,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     fn commit(self) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
@@ -220,13 +233,16 @@ where
         .map_err(|_| StoreError::Inconsistent(format!("organization_id `{text}` is not an id")))
 }
 
-fn carry<'r, R>(row: &'r R) -> Result<(OrganizationId, Cost), StoreError>
+fn carry<'r, R>(row: &'r R) -> Result<(OrganizationId, Carry), StoreError>
 where
     R: Row,
     &'static str: ColumnIndex<R>,
     String: Decode<'r, R::Database> + Type<R::Database>,
     i64: Decode<'r, R::Database> + Type<R::Database>,
 {
-    let carry: i64 = row.try_get("carry_pico")?;
-    Ok((organization(row)?, Cost::from_picos(carry)))
+    let carry = Carry {
+        sequence: row.try_get("sequence")?,
+        cost: Cost::from_picos(row.try_get("carry_pico")?),
+    };
+    Ok((organization(row)?, carry))
 }

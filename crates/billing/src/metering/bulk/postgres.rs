@@ -6,11 +6,11 @@ use ledger::bulk::Head;
 use ledger::bulk::postgres::{lock_heads_in, write_in};
 use sqlx::{PgPool, Postgres, Row, Transaction};
 use types::ids::OrganizationId;
-use types::money::Cost;
 use types::time::Timestamp;
 
 use super::{
-    ACCOUNTS, Bulk, BulkTx, EventRow, Known, UniqueKey, WriteError, Writes, in_order, known_of,
+    ACCOUNTS, Bulk, BulkTx, Carry, EventRow, Known, UniqueKey, UsageBatch, WriteError, Writes,
+    in_order, known_of,
 };
 use crate::StoreError;
 use crate::db::micros;
@@ -124,9 +124,9 @@ impl BulkTx for PostgresTx {
     async fn carries(
         &mut self,
         organizations: &[OrganizationId],
-    ) -> Result<HashMap<OrganizationId, Cost>, StoreError> {
+    ) -> Result<HashMap<OrganizationId, Carry>, StoreError> {
         let rows = sqlx::query(
-            "select organization_id, carry_pico from usage_carries
+            "select organization_id, sequence, carry_pico from usage_carries
              where organization_id = any($1)",
         )
         .bind(texts(organizations, ToString::to_string))
@@ -170,17 +170,15 @@ impl BulkTx for PostgresTx {
         rows::find_in(&mut self.0, asked, now).await
     }
 
-    async fn write(&mut self, writes: &Writes<'_>) -> Result<(), WriteError> {
-        write_in(&mut self.0, &writes.heads, &writes.posted).await?;
-        rows::write_in(&mut self.0, &writes.holds).await?;
-        if writes.batches.is_empty() {
-            return Ok(());
-        }
-        self.write_batches(writes).await?;
-        let written = if writes.events.len() < COPY_FROM {
-            self.insert_events(&writes.events).await
+    async fn write_events(&mut self, events: &[EventRow<'_>]) -> Result<(), WriteError> {
+        // In one order in every process: writers of the same events wait for each other in one
+        // direction only.
+        let mut sorted: Vec<&EventRow<'_>> = events.iter().collect();
+        sorted.sort_unstable_by_key(|row| (row.batch_no, row.priced.key.bytes, row.source_no));
+        let written = if sorted.len() < COPY_FROM {
+            self.insert_events(&sorted).await
         } else {
-            self.copy_events(&writes.events).await
+            self.copy_events(&sorted).await
         };
         written.map_err(|error| {
             let code = error
@@ -194,13 +192,22 @@ impl BulkTx for PostgresTx {
         })
     }
 
+    async fn write_books(&mut self, writes: &Writes) -> Result<(), StoreError> {
+        write_in(&mut self.0, &writes.heads, &writes.posted).await?;
+        rows::write_in(&mut self.0, &writes.holds).await?;
+        if writes.batches.is_empty() {
+            return Ok(());
+        }
+        self.write_batches(&writes.batches).await
+    }
+
     async fn commit(self) -> Result<(), StoreError> {
         Ok(self.0.commit().await?)
     }
 }
 
 impl PostgresTx {
-    async fn copy_events(&mut self, events: &[EventRow<'_>]) -> Result<(), sqlx::Error> {
+    async fn copy_events(&mut self, events: &[&EventRow<'_>]) -> Result<(), sqlx::Error> {
         let mut rows = CopyRows::new();
         for row in events {
             rows.event(row);
@@ -211,9 +218,12 @@ impl PostgresTx {
         Ok(())
     }
 
-    async fn insert_events(&mut self, events: &[EventRow<'_>]) -> Result<(), sqlx::Error> {
+    async fn insert_events(&mut self, events: &[&EventRow<'_>]) -> Result<(), sqlx::Error> {
         let optional = |text: fn(&EventRow<'_>) -> Option<String>| {
-            events.iter().map(text).collect::<Vec<Option<String>>>()
+            events
+                .iter()
+                .map(|row| text(row))
+                .collect::<Vec<Option<String>>>()
         };
         let latencies: Vec<_> = events
             .iter()
@@ -250,12 +260,12 @@ impl PostgresTx {
         Ok(())
     }
 
-    async fn write_batches(&mut self, writes: &Writes<'_>) -> Result<(), WriteError> {
-        let batches = &writes.batches;
+    async fn write_batches(&mut self, batches: &[UsageBatch]) -> Result<(), StoreError> {
         sqlx::query(WRITE_BATCHES)
             .bind(numbers(batches, |batch| batch.no))
             .bind(texts(batches, |batch| batch.id.to_string()))
             .bind(texts(batches, |batch| batch.organization.to_string()))
+            .bind(numbers(batches, |batch| batch.sequence))
             .bind(numbers(batches, |batch| batch.event_count))
             .bind(numbers(batches, |batch| batch.cost.picos()))
             .bind(numbers(batches, |batch| batch.posted.nanos()))
@@ -272,15 +282,16 @@ impl PostgresTx {
 const WRITE_BATCHES: &str = "
     with new_batches as (
         insert into usage_batches
-            (no, id, organization_id, event_count, cost_pico, posted_nano, carry_before_pico,
-             carry_after_pico, booked_at, created_at)
+            (no, id, organization_id, sequence, event_count, cost_pico, posted_nano,
+             carry_before_pico, carry_after_pico, booked_at, created_at)
         select * from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[],
-            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
-        returning organization_id, carry_after_pico
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
+        returning organization_id, sequence, carry_after_pico
     )
-    insert into usage_carries (organization_id, carry_pico)
+    insert into usage_carries (organization_id, sequence, carry_pico)
     select * from new_batches
-    on conflict (organization_id) do update set carry_pico = excluded.carry_pico";
+    on conflict (organization_id) do update set
+        sequence = excluded.sequence, carry_pico = excluded.carry_pico";
 
 const INSERT_EVENTS: &str = "
     insert into usage_events

@@ -8,11 +8,11 @@ use ledger::bulk::sqlite::{lock_heads_in, marks, write_in, write_rows};
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyPool, AssertSqlSafe, Row, Sqlite, SqlitePool, Transaction};
 use types::ids::OrganizationId;
-use types::money::Cost;
 use types::time::Timestamp;
 
 use super::{
-    ACCOUNTS, Bulk, BulkTx, EventRow, Known, UniqueKey, WriteError, Writes, in_order, known_of,
+    ACCOUNTS, Bulk, BulkTx, Carry, EventRow, Known, UniqueKey, UsageBatch, WriteError, Writes,
+    in_order, known_of,
 };
 use crate::StoreError;
 use crate::db::micros;
@@ -106,11 +106,11 @@ impl BulkTx for SqliteTx {
     async fn carries(
         &mut self,
         organizations: &[OrganizationId],
-    ) -> Result<HashMap<OrganizationId, Cost>, StoreError> {
+    ) -> Result<HashMap<OrganizationId, Carry>, StoreError> {
         let mut carries = HashMap::with_capacity(organizations.len());
         for run in ledger::bulk::runs(organizations.len(), SHORT_RUN) {
             let text = format!(
-                "select organization_id, carry_pico from usage_carries
+                "select organization_id, sequence, carry_pico from usage_carries
                  where organization_id in (values {})",
                 marks(run.len(), 1)
             );
@@ -159,39 +159,29 @@ impl BulkTx for SqliteTx {
         rows::find_in(&mut self.tx, asked, now).await
     }
 
-    async fn write(&mut self, writes: &Writes<'_>) -> Result<(), WriteError> {
-        write_in(&mut self.tx, &writes.heads, &writes.posted).await?;
-        rows::write_in(&mut self.tx, &writes.holds).await?;
-        self.write_batches(writes).await?;
-        write_rows(
-            &mut self.tx,
-            EVENTS,
-            17,
-            RUN,
-            &writes.events,
-            |query, row| {
-                let EventRow { priced, .. } = row;
-                let event = &priced.event;
-                query
-                    .bind(row.batch_no)
-                    .bind(row.position)
-                    .bind(row.source_no)
-                    .bind(row.series_no)
-                    .bind(event.tokens.input)
-                    .bind(event.tokens.cached_input)
-                    .bind(event.tokens.output)
-                    .bind(priced.cost.picos())
-                    .bind(micros(priced.occurred_at))
-                    .bind(event.status)
-                    .bind(event.latency_ms)
-                    .bind(priced.key.bytes.to_vec())
-                    .bind(priced.content_hash.to_vec())
-                    .bind(priced.kept_id().map(str::to_owned))
-                    .bind(event.request_id.clone())
-                    .bind(event.subject.clone())
-                    .bind(event.claimed_cost.map(|cost| cost.exact()))
-            },
-        )
+    async fn write_events(&mut self, events: &[EventRow<'_>]) -> Result<(), WriteError> {
+        write_rows(&mut self.tx, EVENTS, 17, RUN, events, |query, row| {
+            let EventRow { priced, .. } = row;
+            let event = &priced.event;
+            query
+                .bind(row.batch_no)
+                .bind(row.position)
+                .bind(row.source_no)
+                .bind(row.series_no)
+                .bind(event.tokens.input)
+                .bind(event.tokens.cached_input)
+                .bind(event.tokens.output)
+                .bind(priced.cost.picos())
+                .bind(micros(priced.occurred_at))
+                .bind(event.status)
+                .bind(event.latency_ms)
+                .bind(priced.key.bytes.to_vec())
+                .bind(priced.content_hash.to_vec())
+                .bind(priced.kept_id().map(str::to_owned))
+                .bind(event.request_id.clone())
+                .bind(event.subject.clone())
+                .bind(event.claimed_cost.map(|cost| cost.exact()))
+        })
         .await
         .map_err(|error| {
             let message = error
@@ -207,24 +197,31 @@ impl BulkTx for SqliteTx {
         Ok(())
     }
 
+    async fn write_books(&mut self, writes: &Writes) -> Result<(), StoreError> {
+        write_in(&mut self.tx, &writes.heads, &writes.posted).await?;
+        rows::write_in(&mut self.tx, &writes.holds).await?;
+        self.write_batches(&writes.batches).await
+    }
+
     async fn commit(self) -> Result<(), StoreError> {
         Ok(self.tx.commit().await?)
     }
 }
 
 impl SqliteTx {
-    async fn write_batches(&mut self, writes: &Writes<'_>) -> Result<(), WriteError> {
+    async fn write_batches(&mut self, batches: &[UsageBatch]) -> Result<(), StoreError> {
         write_rows(
             &mut self.tx,
             BATCHES,
-            10,
+            11,
             SHORT_RUN,
-            &writes.batches,
+            batches,
             |query, batch| {
                 query
                     .bind(batch.no)
                     .bind(batch.id.to_string())
                     .bind(batch.organization.to_string())
+                    .bind(batch.sequence)
                     .bind(batch.event_count)
                     .bind(batch.cost.picos())
                     .bind(batch.posted.nanos())
@@ -238,12 +235,13 @@ impl SqliteTx {
         write_rows(
             &mut self.tx,
             CARRIES,
-            2,
+            3,
             SHORT_RUN,
-            &writes.batches,
+            batches,
             |query, batch| {
                 query
                     .bind(batch.organization.to_string())
+                    .bind(batch.sequence)
                     .bind(batch.carry_after.picos())
             },
         )
@@ -261,11 +259,12 @@ const EVENTS: (&str, &str) = (
 );
 const BATCHES: (&str, &str) = (
     "insert into usage_batches
-         (no, id, organization_id, event_count, cost_pico, posted_nano, carry_before_pico,
-          carry_after_pico, booked_at, created_at) values ",
+         (no, id, organization_id, sequence, event_count, cost_pico, posted_nano,
+          carry_before_pico, carry_after_pico, booked_at, created_at) values ",
     "",
 );
 const CARRIES: (&str, &str) = (
-    "insert into usage_carries (organization_id, carry_pico) values ",
-    " on conflict (organization_id) do update set carry_pico = excluded.carry_pico",
+    "insert into usage_carries (organization_id, sequence, carry_pico) values ",
+    " on conflict (organization_id) do update set
+          sequence = excluded.sequence, carry_pico = excluded.carry_pico",
 );

@@ -1,8 +1,8 @@
 //! What lies above an organization's watermark: batches that are committed and not in the tables.
 //!
-//! Batch numbers are taken under the lock of the organization's books and committed before it is
-//! given back. So whoever sees a batch sees all before it, in every process, and "above the
-//! watermark" is never a list with holes.
+//! A batch's place among those of its organization, its `sequence`, is taken under the lock of the
+//! books and committed before it is given back. So whoever sees a batch sees all before it, in every
+//! process, and "above the watermark" is never a list with holes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,6 +26,15 @@ const TOGETHER: usize = 64;
 /// Organizations whose batches are listed by one statement.
 const LISTED_TOGETHER: usize = 32;
 
+/// A batch of an organization, by its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Listed {
+    sequence: i64,
+    /// By which its events name it.
+    no: i64,
+    booked_at: i64,
+}
+
 /// How far the sums of organizations go. Without a watermark nothing is summed up.
 pub(super) async fn watermarks_in(
     connection: &mut ledger::Connection,
@@ -35,7 +44,7 @@ pub(super) async fn watermarks_in(
         organizations.iter().map(|id| (*id, 0)).collect();
     for run in ledger::bulk::runs(organizations.len(), TOGETHER) {
         let text = format!(
-            "select organization_id, batch_no from usage_watermarks where organization_id in {}",
+            "select organization_id, sequence from usage_watermarks where organization_id in {}",
             marks(1, run.len())
         );
         let mut query = sqlx::query(AssertSqlSafe(text));
@@ -43,7 +52,7 @@ pub(super) async fn watermarks_in(
             query = query.bind(organization.to_string());
         }
         for row in query.fetch_all(&mut *connection).await? {
-            watermarks.insert(id(&row, "organization_id")?, row.try_get("batch_no")?);
+            watermarks.insert(id(&row, "organization_id")?, row.try_get("sequence")?);
         }
     }
     Ok(watermarks)
@@ -91,25 +100,24 @@ async fn each_above_in(
             take(&sums)?;
         }
         match batches.last().filter(|_| is_window(batches)) {
-            Some((last, _)) => reached.insert(organization, *last),
+            Some(last) => reached.insert(organization, last.sequence),
             None => return Ok(()),
         };
     }
 }
 
 /// Whether there may be more behind these batches.
-pub(super) fn is_window(batches: &[(i64, i64)]) -> bool {
+pub(super) fn is_window(batches: &[Listed]) -> bool {
     i64::try_from(batches.len()).is_ok_and(|count| count == WINDOW)
 }
 
-/// The next batches of each organization above what is reached: their numbers, rising, and when
-/// they were booked.
+/// The next batches of each organization above what is reached, in their order.
 pub(super) async fn listed_in(
     connection: &mut ledger::Connection,
     reached: &HashMap<OrganizationId, i64>,
-) -> Result<HashMap<OrganizationId, Vec<(i64, i64)>>, StoreError> {
+) -> Result<HashMap<OrganizationId, Vec<Listed>>, StoreError> {
     let reached: Vec<(&OrganizationId, &i64)> = reached.iter().collect();
-    let mut listed: HashMap<OrganizationId, Vec<(i64, i64)>> = HashMap::new();
+    let mut listed: HashMap<OrganizationId, Vec<Listed>> = HashMap::new();
     for run in ledger::bulk::runs(reached.len(), LISTED_TOGETHER) {
         // A part for each, so that each is one step into the index, whatever the database thinks
         // of the table.
@@ -117,8 +125,9 @@ pub(super) async fn listed_in(
             .map(|at| {
                 format!(
                     "select * from (
-                         select organization_id, no, booked_at from usage_batches
-                         where organization_id = ${} and no > ${} order by no limit {WINDOW}
+                         select organization_id, sequence, no, booked_at from usage_batches
+                         where organization_id = ${} and sequence > ${}
+                         order by sequence limit {WINDOW}
                      ) as part_{at}",
                     2 * at + 1,
                     2 * at + 2
@@ -131,7 +140,11 @@ pub(super) async fn listed_in(
         }
         for row in query.fetch_all(&mut *connection).await? {
             let of_organization = listed.entry(id(&row, "organization_id")?).or_default();
-            of_organization.push((row.try_get("no")?, row.try_get("booked_at")?));
+            of_organization.push(Listed {
+                sequence: row.try_get("sequence")?,
+                no: row.try_get("no")?,
+                booked_at: row.try_get("booked_at")?,
+            });
         }
     }
     for batches in listed.values_mut() {
@@ -145,19 +158,19 @@ pub(super) async fn with_sums_in(
     connection: &mut ledger::Connection,
     tail: &Tail,
     organization: OrganizationId,
-    batches: &[(i64, i64)],
+    batches: &[Listed],
 ) -> Result<Vec<Arc<BatchSums>>, StoreError> {
     let mut found = Vec::with_capacity(batches.len());
     let mut missing = Vec::new();
-    for (no, booked_at) in batches {
-        match tail.find(organization, *no) {
-            Some(batch) => found.push(batch),
-            None => missing.push((*no, *booked_at)),
+    for batch in batches {
+        match tail.find(organization, batch.sequence) {
+            Some(sums) => found.push(sums),
+            None => missing.push(*batch),
         }
     }
     if !missing.is_empty() {
         found.extend(from_rows_in(connection, organization, &missing).await?);
-        found.sort_by_key(|batch| batch.no);
+        found.sort_by_key(|batch| batch.sequence);
     }
     Ok(found)
 }
@@ -166,7 +179,7 @@ pub(super) async fn with_sums_in(
 async fn from_rows_in(
     connection: &mut ledger::Connection,
     organization: OrganizationId,
-    batches: &[(i64, i64)],
+    batches: &[Listed],
 ) -> Result<Vec<Arc<BatchSums>>, StoreError> {
     let series = series_in(connection, organization).await?;
     let mut done = Vec::with_capacity(batches.len());
@@ -181,8 +194,8 @@ async fn from_rows_in(
             marks(1, batches.len())
         );
         let mut query = sqlx::query(AssertSqlSafe(text));
-        for (no, _) in batches {
-            query = query.bind(*no);
+        for batch in batches {
+            query = query.bind(batch.no);
         }
         let mut adders: HashMap<i64, BatchAdder> = HashMap::with_capacity(batches.len());
         let mut rows = query.fetch(&mut *connection);
@@ -191,10 +204,10 @@ async fn from_rows_in(
             adder.add(row.try_get(1)?, &ran(&row)?)?;
         }
         drop(rows);
-        for (no, booked_at) in batches {
-            let adder = adders.remove(no).unwrap_or_default();
+        for batch in batches {
+            let adder = adders.remove(&batch.no).unwrap_or_default();
             let owner = |series_no| series.get(&series_no).cloned();
-            let sums = adder.finish(organization, *no, *booked_at, owner)?;
+            let sums = adder.finish(organization, batch.sequence, batch.booked_at, owner)?;
             done.push(Arc::new(sums));
         }
     }

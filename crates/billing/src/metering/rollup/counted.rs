@@ -6,14 +6,16 @@ use std::sync::Arc;
 use super::sums::{BatchAdder, BatchSums, Ran, SeriesOwner};
 use crate::StoreError;
 use crate::db::micros;
-use crate::metering::bulk::Writes;
+use crate::metering::bulk::{EventRow, UsageBatch};
 use crate::metering::priced::SeriesKey;
 
 /// What each batch adds up to; its events lie side by side.
-pub(in crate::metering) fn sum_up(writes: &Writes<'_>) -> Result<Vec<BatchSums>, StoreError> {
-    let mut rows = writes.events.as_slice();
-    let mut sums = Vec::with_capacity(writes.batches.len());
-    for batch in &writes.batches {
+pub(in crate::metering) fn sum_up(
+    batches: &[UsageBatch],
+    mut rows: &[EventRow<'_>],
+) -> Result<Vec<BatchSums>, StoreError> {
+    let mut sums = Vec::with_capacity(batches.len());
+    for batch in batches {
         let count = rows.partition_point(|row| row.batch_no == batch.no);
         let (of_batch, rest) = rows.split_at(count);
         rows = rest;
@@ -42,7 +44,12 @@ pub(in crate::metering) fn sum_up(writes: &Writes<'_>) -> Result<Vec<BatchSums>,
                 model: Arc::clone(&series.model),
             })
         };
-        sums.push(adder.finish(batch.organization, batch.no, micros(batch.booked_at), owner)?);
+        sums.push(adder.finish(
+            batch.organization,
+            batch.sequence,
+            micros(batch.booked_at),
+            owner,
+        )?);
     }
     Ok(sums)
 }

@@ -68,7 +68,7 @@ struct Done {
     unfinished: Vec<OrganizationId>,
 }
 
-/// All batches of an organization above a number, up to the last one here, without a hole.
+/// All batches of an organization above a place, up to the last one here, without a hole.
 struct Found {
     organization: OrganizationId,
     above: i64,
@@ -143,11 +143,11 @@ async fn write(db: &Db, found: &[Found]) -> Result<BTreeMap<OrganizationId, i64>
             continue;
         }
         let (mut of_hours, mut of_days) = (Hours::new(), BTreeMap::new());
-        for batch in batches.iter().filter(|batch| batch.no > *watermark) {
+        for batch in batches.iter().filter(|batch| batch.sequence > *watermark) {
             batch.add_to_hours(&mut of_hours)?;
             batch.add_to_days(&mut of_days)?;
         }
-        let last = batches.last().map_or(0, |batch| batch.no);
+        let last = batches.last().map_or(0, |batch| batch.sequence);
         *watermark = last.max(*watermark);
         hours.extend(
             of_hours
@@ -193,9 +193,9 @@ async fn lock_watermarks_in(
     // The update that changes nothing locks a row that is there, on PostgreSQL.
     let text = |marks: &str| {
         format!(
-            "insert into usage_watermarks (organization_id, batch_no) values {marks}
-             on conflict (organization_id) do update set batch_no = usage_watermarks.batch_no
-             returning organization_id, batch_no"
+            "insert into usage_watermarks (organization_id, sequence) values {marks}
+             on conflict (organization_id) do update set sequence = usage_watermarks.sequence
+             returning organization_id, sequence"
         )
     };
     for (text, organizations) in statements(organizations, 2, text) {
@@ -204,7 +204,7 @@ async fn lock_watermarks_in(
             query = query.bind(organization.to_string()).bind(0_i64);
         }
         for row in query.fetch_all(&mut *connection).await? {
-            watermarks.insert(id(&row, "organization_id")?, row.try_get("batch_no")?);
+            watermarks.insert(id(&row, "organization_id")?, row.try_get("sequence")?);
         }
     }
     Ok(watermarks)
@@ -217,14 +217,14 @@ async fn write_watermarks_in(
     let rows: Vec<_> = watermarks.iter().collect();
     let text = |marks: &str| {
         format!(
-            "insert into usage_watermarks (organization_id, batch_no) values {marks}
-             on conflict (organization_id) do update set batch_no = excluded.batch_no"
+            "insert into usage_watermarks (organization_id, sequence) values {marks}
+             on conflict (organization_id) do update set sequence = excluded.sequence"
         )
     };
     for (text, rows) in statements(&rows, 2, text) {
         let mut query = sqlx::query(AssertSqlSafe(text));
-        for (organization, batch_no) in rows {
-            query = query.bind(organization.to_string()).bind(**batch_no);
+        for (organization, sequence) in rows {
+            query = query.bind(organization.to_string()).bind(**sequence);
         }
         query.execute(&mut *connection).await?;
     }

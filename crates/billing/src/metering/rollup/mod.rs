@@ -106,7 +106,7 @@ async fn summed_up(core: &Core, before: i64) -> Result<(), StoreError> {
              where organizations.id > $1 and exists (
                  select 1 from usage_batches
                  where usage_batches.organization_id = organizations.id
-                     and usage_batches.no > coalesce(usage_watermarks.batch_no, 0)
+                     and usage_batches.sequence > coalesce(usage_watermarks.sequence, 0)
                      and usage_batches.created_at < $2)
              order by organizations.id limit $3",
         )

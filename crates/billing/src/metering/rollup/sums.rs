@@ -132,7 +132,8 @@ pub(crate) type Hours = BTreeMap<HourKey, Sums>;
 #[derive(Debug)]
 pub(crate) struct BatchSums {
     pub(crate) organization: OrganizationId,
-    pub(crate) no: i64,
+    /// Its place among the organization's batches.
+    pub(crate) sequence: i64,
     pub(crate) booked_at: i64,
     pub(crate) hours: Vec<(HourKey, Sums)>,
 }
@@ -223,7 +224,7 @@ impl BatchAdder {
     pub(crate) fn finish(
         self,
         organization: OrganizationId,
-        no: i64,
+        sequence: i64,
         booked_at: i64,
         owner: impl Fn(i64) -> Option<SeriesOwner>,
     ) -> Result<BatchSums, StoreError> {
@@ -248,7 +249,7 @@ impl BatchAdder {
         }
         Ok(BatchSums {
             organization,
-            no,
+            sequence,
             booked_at,
             hours: hours.into_iter().collect(),
         })

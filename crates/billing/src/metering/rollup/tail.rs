@@ -54,13 +54,17 @@ impl Tail {
             }
             inner.sums += batch.hours.len();
             let of_organization = inner.batches.entry(batch.organization).or_default();
-            of_organization.insert(batch.no, Arc::new(batch));
+            of_organization.insert(batch.sequence, Arc::new(batch));
         }
     }
 
-    pub(super) fn find(&self, organization: OrganizationId, no: i64) -> Option<Arc<BatchSums>> {
+    pub(super) fn find(
+        &self,
+        organization: OrganizationId,
+        sequence: i64,
+    ) -> Option<Arc<BatchSums>> {
         let inner = self.inner();
-        inner.batches.get(&organization)?.get(&no).cloned()
+        inner.batches.get(&organization)?.get(&sequence).cloned()
     }
 
     /// Forgets what is in the tables: an organization's batches up to its watermark.
@@ -133,7 +137,7 @@ mod tests {
     use super::super::sums::{HourKey, Sums};
     use super::*;
 
-    fn batch(organization: OrganizationId, no: i64, sums: usize) -> BatchSums {
+    fn batch(organization: OrganizationId, sequence: i64, sums: usize) -> BatchSums {
         let key = |hour| HourKey {
             hour,
             project: types::ids::ProjectId::generate(),
@@ -143,7 +147,7 @@ mod tests {
         let hours = (0..sums).map(|hour| (key(hour as i64), Sums::default()));
         BatchSums {
             organization,
-            no,
+            sequence,
             booked_at: 0,
             hours: hours.collect(),
         }
@@ -158,9 +162,9 @@ mod tests {
         assert!(tail.take_due(now + TimeDelta::milliseconds(999)).is_empty());
         assert_eq!(tail.take_due(now + WAIT), [organization]);
         assert!(tail.take_due(now + WAIT).is_empty());
-        for no in 0..64 {
+        for sequence in 0..64 {
             assert!(tail.take_due(now).is_empty());
-            tail.add(vec![batch(organization, no, 1)], now);
+            tail.add(vec![batch(organization, sequence, 1)], now);
         }
         assert_eq!(tail.take_due(now), [organization]);
     }
