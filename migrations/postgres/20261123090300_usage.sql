@@ -37,6 +37,8 @@ create table usage_batches (
     -- without a gap: taken under the lock of its books.
     sequence bigint not null check (sequence > 0),
     event_count bigint not null check (event_count > 0),
+    -- How many versions of rates there were: its events are priced by one of those.
+    rate_count bigint not null check (rate_count > 0),
     cost_pico bigint not null check (cost_pico >= 0),
     posted_nano bigint not null check (posted_nano >= 0),
     carry_before_pico bigint not null check (carry_before_pico between 0 and 999),

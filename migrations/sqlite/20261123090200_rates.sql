@@ -10,6 +10,8 @@ create table models (
 );
 
 create table model_rates (
+    -- Counts the versions in the order in which they were committed, from 1 and without a gap.
+    no bigint not null unique check (no > 0),
     model text not null references models (model),
     effective_at bigint not null,
     input_pico bigint check (input_pico >= 0),

@@ -37,6 +37,8 @@ create table usage_batches (
     -- without a gap: taken under the lock of its books.
     sequence bigint not null check (sequence > 0),
     event_count bigint not null check (event_count > 0),
+    -- How many versions of rates there were: its events are priced by one of those.
+    rate_count bigint not null check (rate_count > 0),
     cost_pico bigint not null check (cost_pico >= 0),
     posted_nano bigint not null check (posted_nano >= 0),
     carry_before_pico bigint not null check (carry_before_pico between 0 and 999),
@@ -154,4 +156,6 @@ when exists (select 1 from usage_events where batch_no = new.batch_no and positi
 begin select raise(abort, 'UNIQUE: usage events are append-only'); end;
 create trigger usage_batches_are_not_replaced before insert on usage_batches
 when exists (select 1 from usage_batches where no = new.no or id = new.id)
+    or exists (select 1 from usage_batches
+        where organization_id = new.organization_id and sequence = new.sequence)
 begin select raise(abort, 'usage batches are append-only'); end;

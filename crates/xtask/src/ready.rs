@@ -12,7 +12,9 @@ pub fn is_ready(addr: SocketAddr) -> bool {
     let ask = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect_timeout(&addr, LONGEST_CONNECT)?;
         stream.set_read_timeout(Some(LONGEST_ANSWER))?;
-        write!(stream, "GET /readyz HTTP/1.0\r\nHost: {addr}\r\n\r\n")?;
+        // In one piece: whoever reads once has all of it.
+        let request = format!("GET /readyz HTTP/1.0\r\nHost: {addr}\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         Ok(answer)

@@ -79,7 +79,7 @@ struct RequestBody {
     #[schema(example = 100_000_000)]
     tokens: i64,
     /// The most that one request to a model may cost.
-    #[schema(pattern = "^[0-9]+\\.[0-9]{2,12}$", example = "10000.00")]
+    #[schema(pattern = "^[0-9]+\\.[0-9]{2,12}$", example = "1000.00")]
     cost: String,
 }
 

@@ -16,7 +16,7 @@ use super::error::{Shortfall, ShortfallReason};
 
 /// How far below zero holds may take what is available: −$1.00.
 pub const FLOOR: Money = Money::from_nanos(-1_000_000_000);
-/// The most that one request may cost, $10,000, as for a usage event.
+/// The most that one request may cost, $1,000, as for a usage event.
 const MOST: i128 = crate::metering::MOST_COST.picos() as i128;
 const PICOS_A_NANO: i128 = 1_000;
 
@@ -208,8 +208,8 @@ mod tests {
             cached_input: None,
             output: Some(Rate::from_picos_a_token(1_000_000_000_000)),
         };
-        assert!(Quote::new(&rates, 10_000, 1).is_none());
-        assert!(Quote::new(&rates, 9_999, 1).is_some());
+        assert!(Quote::new(&rates, 1_000, 1).is_none());
+        assert!(Quote::new(&rates, 999, 1).is_some());
         assert!(Quote::new(&rates, 100_000_000, 100_000_000).is_none());
     }
 

@@ -57,7 +57,7 @@ pub enum HoldError {
     Invalid(#[from] HoldFault),
     #[error("{}", shortfall.words())]
     InsufficientCredit { shortfall: Shortfall },
-    #[error("your organization has no such hold; holds are forgotten after 30 days")]
+    #[error("your organization has no such hold; holds are forgotten after 31 days")]
     NotFound,
     #[error("the id was used before, for a hold opened at {} with other content", instant(*.first))]
     Reused { first: Timestamp },

@@ -52,7 +52,7 @@ pub enum HoldFault {
     Latency,
     #[error("model has no rate; load one or check the name")]
     UnknownModel,
-    #[error("the request could cost more than $10,000, the most for one")]
+    #[error("the request could cost more than $1,000, the most for one")]
     TooLarge,
     #[error("project_id is not a project of this organization")]
     UnknownProject,

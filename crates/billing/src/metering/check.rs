@@ -12,8 +12,9 @@ use crate::holds::HOLD_SOURCE;
 pub const MOST_TEXT_BYTES: usize = 200;
 /// The most tokens of one kind in one request: a hundred times the largest context there is.
 pub const MOST_TOKENS: i64 = 100_000_000;
-/// The most that one request may cost, $10,000: sums of many stay far from what can be held.
-pub const MOST_COST: Cost = Cost::from_picos(10_000_000_000_000_000);
+/// The most that one request may cost, $1,000: what one commit counts, and more, fits in 63 bits of
+/// pico-dollars.
+pub const MOST_COST: Cost = Cost::from_picos(1_000_000_000_000_000);
 /// How far a sender's clock may be ahead of ours.
 const AHEAD: TimeDelta = TimeDelta::hours(1);
 
@@ -38,7 +39,7 @@ pub enum EventFault {
     UnknownModel,
     #[error("data.model had no rate yet at that time")]
     NoRateYet,
-    #[error("the cost is more than $10,000, the most for one request")]
+    #[error("the cost is more than $1,000, the most for one request")]
     CostTooLarge,
     #[error("data.project_id is not a project of this organization")]
     UnknownProject,

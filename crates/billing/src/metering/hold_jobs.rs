@@ -15,6 +15,7 @@ use types::usage::{Tokens, UsageEvent};
 
 use super::bulk::EventRow;
 use super::check;
+use super::choose::NewEvents;
 use super::priced::{Owner, Priced};
 use super::queue::{HoldResult, Job, Outcome, Task};
 use crate::holds::desk::{Asked, Desk, EventPlace, HoldWrites, NewHold, get_head};
@@ -148,9 +149,48 @@ pub(super) fn asked(jobs: &[Job]) -> Option<Asked> {
     (!asked.organizations.is_empty()).then_some(asked)
 }
 
-/// What an act other than opening does; `None` for an opening, whose turn comes when all that gives
-/// credit back is done. The event is the capture's, if it is new.
+/// Whose holds are to be captured: they may get a batch of events.
+pub(super) fn capturing(jobs: &[Job]) -> impl Iterator<Item = OrganizationId> {
+    let captures = jobs.iter().filter(|job| {
+        matches!(
+            &job.task,
+            Task::Hold {
+                act: HoldAct::Capture(..),
+                ..
+            }
+        )
+    });
+    captures.map(|job| job.organization)
+}
+
+/// Does what is asked other than to open, whose turn comes when all that gives credit back is done.
+/// The new events are those of captures. `outcomes` has a place for each job.
 pub(super) fn act<'e>(
+    desk: &mut Desk,
+    jobs: &'e [Job],
+    outcomes: &mut [Option<Outcome>],
+    now: Timestamp,
+    source_no: impl Fn(&Priced) -> Result<i64, StoreError>,
+) -> Result<NewEvents<'e>, StoreError> {
+    let mut captured = NewEvents::new();
+    for (job, outcome) in jobs.iter().zip(outcomes) {
+        let Task::Hold { act, .. } = &job.task else {
+            continue;
+        };
+        let Some((result, event)) = act_once(desk, job.organization, act, now) else {
+            continue;
+        };
+        *outcome = Some(Outcome::Hold(result));
+        if let Some(priced) = event {
+            let of_organization = captured.entry(job.organization).or_default();
+            of_organization.push((priced, source_no(priced)?));
+        }
+    }
+    Ok(captured)
+}
+
+/// `None` for an opening. The event is the capture's, if it is new.
+fn act_once<'e>(
     desk: &mut Desk,
     organization: OrganizationId,
     act: &'e HoldAct,

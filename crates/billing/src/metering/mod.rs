@@ -4,8 +4,10 @@
 //! writer, which commits all that waits in one transaction. When a call returns, its events are
 //! durable: all of them are counted, or none is.
 
+mod batches;
 mod bulk;
 mod check;
+mod choose;
 mod commit;
 mod event_key;
 pub(crate) mod hold_jobs;

@@ -4,14 +4,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use chrono::SubsecRound;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
 use super::IngestError;
 use super::bulk::Bulk;
-use super::commit::{CommitError, Committed, Numbers, commit};
+use super::commit::{CommitError, Committed, Look, Numbers, Place, commit};
 use super::queue::{Job, Outcome, Task};
 use super::rollup::Tail;
 use crate::StoreError;
@@ -42,9 +41,9 @@ impl<B: Bulk> Writer<B> {
     pub(super) fn spawn(self) -> JoinHandle<()> {
         tokio::spawn(async move {
             let mut numbers = Numbers::default();
-            let mut expects_replays = false;
+            let mut look = Look::IfTaken;
             while let Some(jobs) = self.gather().await {
-                expects_replays = self.settle(&mut numbers, jobs, expects_replays).await;
+                look = self.settle(&mut numbers, jobs, look).await;
                 self.commits.fetch_add(1, Ordering::Relaxed);
             }
         })
@@ -64,31 +63,31 @@ impl<B: Bulk> Writer<B> {
         Some(jobs)
     }
 
-    /// Commits and answers. Returns whether replays were among the events.
-    async fn settle(&self, numbers: &mut Numbers, jobs: Vec<Job>, expects_replays: bool) -> bool {
-        let (jobs, committed) = self.commit_priced(numbers, jobs, expects_replays).await;
+    /// Commits and answers. Returns how the next commit had better look for replays.
+    async fn settle(&self, numbers: &mut Numbers, jobs: Vec<Job>, look: Look) -> Look {
+        let (jobs, committed) = self.commit_priced(numbers, jobs, look).await;
         match committed {
             Ok(committed) => {
                 self.tail.add(committed.sums, self.clock.now());
                 for (job, outcome) in jobs.into_iter().zip(committed.outcomes) {
                     job.finish(outcome);
                 }
-                committed.had_replays
+                committed.next_look
             }
             // Of several, one that cannot be counted must not take the others with it.
             Err(error) if jobs.len() > 1 && concerns_rows(&error) => {
                 tracing::warn!(%error, jobs = jobs.len(), "a commit is tried again job by job");
                 for job in jobs {
-                    Box::pin(self.settle(numbers, vec![job], true)).await;
+                    Box::pin(self.settle(numbers, vec![job], Look::First)).await;
                 }
-                true
+                Look::First
             }
             Err(error) => {
                 tracing::error!(%error, "usage was not committed");
                 for job in jobs {
                     job.fail();
                 }
-                expects_replays
+                look
             }
         }
     }
@@ -98,7 +97,7 @@ impl<B: Bulk> Writer<B> {
         &self,
         numbers: &mut Numbers,
         mut jobs: Vec<Job>,
-        expects_replays: bool,
+        look: Look,
     ) -> (Vec<Job>, Result<Committed, StoreError>) {
         let mut book = self.rates.current();
         loop {
@@ -107,20 +106,22 @@ impl<B: Bulk> Writer<B> {
                 let nothing = Committed {
                     outcomes: Vec::new(),
                     sight: None,
-                    had_replays: expects_replays,
+                    next_look: look,
                     sums: Vec::new(),
                 };
                 return (jobs, Ok(nothing));
             }
-            // As exact as it is stored.
-            let now = self.clock.now().trunc_subsecs(6);
-            let count = book.version_count();
-            let place = (&*self.bulk, &*self.gate);
-            let done = commit(place, numbers, &jobs, count, now, expects_replays).await;
+            let began = self.clock.now();
+            let place = Place {
+                bulk: &*self.bulk,
+                gate: &self.gate,
+                clock: &*self.clock,
+            };
+            let done = commit(&place, numbers, &jobs, book.version_count(), look).await;
             match done {
                 Ok(mut committed) => {
                     if let Some(sight) = committed.sight.take() {
-                        self.gate.remember(sight, now);
+                        self.gate.remember(sight, began);
                     }
                     return (jobs, Ok(committed));
                 }

@@ -10,6 +10,9 @@ use types::time::Timestamp;
 use crate::StoreError;
 use crate::db::time;
 
+/// Versions are numbered from 1 without a gap, in the order in which they are committed.
+pub(crate) const RATE_COUNT: &str = "select coalesce(max(no), 0) from model_rates";
+
 /// The versions of one model's price, oldest first.
 #[derive(Debug)]
 pub(crate) struct ModelVersions {
@@ -39,7 +42,7 @@ impl ModelVersions {
 }
 
 /// The rates as they were when `version_count` of them had been loaded. None is ever changed or
-/// removed, so the count alone tells whether there are newer ones.
+/// removed, and they are numbered as they are loaded, so the count alone says which there were.
 #[derive(Debug, Default)]
 pub(crate) struct RateBook {
     version_count: i64,
@@ -49,7 +52,7 @@ pub(crate) struct RateBook {
 impl RateBook {
     async fn read(pool: &AnyPool) -> Result<Self, StoreError> {
         let rows = sqlx::query(
-            "select model_rates.model, models.max_tokens, model_rates.effective_at,
+            "select model_rates.model, models.max_tokens, model_rates.no, model_rates.effective_at,
                     model_rates.input_pico, model_rates.cached_input_pico, model_rates.output_pico
              from model_rates join models on models.model = model_rates.model
              order by model_rates.model, model_rates.effective_at",
@@ -61,7 +64,7 @@ impl RateBook {
             let name: Arc<str> = row.try_get::<String, _>("model")?.into();
             let version = (time(&row, "effective_at")?, super::rates(&row)?);
             let max_tokens = row.try_get("max_tokens")?;
-            book.version_count += 1;
+            book.version_count = book.version_count.max(row.try_get("no")?);
             book.models
                 .entry(Arc::clone(&name))
                 .or_insert_with(|| ModelVersions {
@@ -96,8 +99,14 @@ impl RateBooks {
         Arc::clone(&current.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads the rates again. Of two readers at once the one that saw more stays.
+    /// Reads the rates again if there are newer ones. Of two readers at once the one that saw more
+    /// stays.
     pub(crate) async fn refresh(&self, pool: &AnyPool) -> Result<Arc<RateBook>, StoreError> {
+        let known = self.current();
+        let count: i64 = sqlx::query_scalar(RATE_COUNT).fetch_one(pool).await?;
+        if count == known.version_count {
+            return Ok(known);
+        }
         let read = Arc::new(RateBook::read(pool).await?);
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if read.version_count > current.version_count {

@@ -59,8 +59,9 @@ impl Rates {
         effective_at: Timestamp,
     ) -> Result<LoadedRates, RateCardError> {
         let card = RateCard::parse(json)?;
-        let now = micros(self.core.now());
         let mut tx = self.core.db.begin().await?;
+        rate_card::turn_in(&mut tx, self.core.db.engine()).await?;
+        let now = micros(self.core.now());
         for (position, model) in (0_i64..).zip(&card.models) {
             rate_card::upsert_model_in(&mut tx, model, position).await?;
             rate_card::insert_rates_in(&mut tx, model, micros(effective_at), now).await?;

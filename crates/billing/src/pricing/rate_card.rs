@@ -8,6 +8,7 @@ use sqlx::Row;
 use types::pricing::{ModelRates, Rate, RateError};
 
 use super::rates;
+use crate::db::Engine;
 use crate::{Problem, ProblemKind, StoreError};
 
 /// A rate card has at most this many models of each kind.
@@ -270,7 +271,26 @@ pub(super) async fn upsert_model_in(
     Ok(())
 }
 
-/// A version that is there with the same prices stays; with others the card is refused.
+/// Waits until nobody else is loading rates: they are numbered in the order of their commits, so
+/// that their count alone says which of them a price was chosen from. Reading goes on meanwhile.
+pub(super) async fn turn_in(
+    connection: &mut ledger::Connection,
+    engine: Engine,
+) -> Result<(), StoreError> {
+    match engine {
+        // Whoever writes has the turn already.
+        Engine::Sqlite => {}
+        Engine::Postgres => {
+            sqlx::query("lock table model_rates in share row exclusive mode")
+                .execute(connection)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// A version that is there with the same prices stays; with others the card is refused. Nobody else
+/// is loading: see [`turn_in`].
 pub(super) async fn insert_rates_in(
     connection: &mut ledger::Connection,
     model: &Model,
@@ -279,8 +299,9 @@ pub(super) async fn insert_rates_in(
 ) -> Result<(), RateCardError> {
     let inserted = sqlx::query(
         "insert into model_rates
-             (model, effective_at, input_pico, cached_input_pico, output_pico, created_at)
-         values ($1, $2, $3, $4, $5, $6)
+             (no, model, effective_at, input_pico, cached_input_pico, output_pico, created_at)
+         select coalesce(max(no), 0) + 1, $1, $2, $3, $4, $5, $6 from model_rates
+         where true
          on conflict (model, effective_at) do nothing",
     )
     .bind(&model.name)

@@ -79,7 +79,7 @@ pub(super) async fn check_events_in(
                 ));
             }
             let Some(series) = known else { continue };
-            check_price(&mut checks.priced, &event, series, &rates, batch.created_at);
+            check_price(&mut checks.priced, &event, series, &rates, batch.rate_count);
         }
         drop(rows);
         for batch in batches.values() {
@@ -133,7 +133,8 @@ struct UsageBatch {
     organization: String,
     event_count: i64,
     cost_pico: i64,
-    created_at: i64,
+    /// How many versions of rates it was priced with.
+    rate_count: i64,
     found: i64,
     found_cost: i128,
 }
@@ -154,7 +155,7 @@ async fn batches_in(
     after: i64,
 ) -> Result<BTreeMap<i64, UsageBatch>, StoreError> {
     let rows = sqlx::query(
-        "select no, id, organization_id, event_count, cost_pico, created_at
+        "select no, id, organization_id, event_count, rate_count, cost_pico
          from usage_batches where no > $1 order by no limit $2",
     )
     .bind(after)
@@ -168,7 +169,7 @@ async fn batches_in(
                 organization: row.try_get("organization_id")?,
                 event_count: row.try_get("event_count")?,
                 cost_pico: row.try_get("cost_pico")?,
-                created_at: row.try_get("created_at")?,
+                rate_count: row.try_get("rate_count")?,
                 found: 0,
                 found_cost: 0,
             };
@@ -211,12 +212,12 @@ async fn sources_in(connection: &mut Connection) -> Result<HashMap<i64, String>,
         .collect()
 }
 
-/// A model's prices by the time they take effect, each with the time it was loaded.
+/// A model's prices by the time they take effect, each with its number.
 type Rates = HashMap<String, BTreeMap<i64, (ModelRates, i64)>>;
 
 async fn rates_in(connection: &mut Connection) -> Result<Rates, StoreError> {
     let rows = sqlx::query(
-        "select model, effective_at, input_pico, cached_input_pico, output_pico, created_at
+        "select no, model, effective_at, input_pico, cached_input_pico, output_pico
          from model_rates",
     )
     .fetch_all(connection)
@@ -232,15 +233,15 @@ async fn rates_in(connection: &mut Connection) -> Result<Rates, StoreError> {
             cached_input: rate("cached_input_pico")?,
             output: rate("output_pico")?,
         };
-        rates.entry(row.try_get("model")?).or_default().insert(
-            row.try_get("effective_at")?,
-            (prices, row.try_get("created_at")?),
-        );
+        rates
+            .entry(row.try_get("model")?)
+            .or_default()
+            .insert(row.try_get("effective_at")?, (prices, row.try_get("no")?));
     }
     Ok(rates)
 }
 
-fn check_price(check: &mut Check, event: &Event, series: &Series, rates: &Rates, received_at: i64) {
+fn check_price(check: &mut Check, event: &Event, series: &Series, rates: &Rates, rate_count: i64) {
     let versions = rates.get(&series.model);
     let version = versions.and_then(|versions| versions.get(&series.rate_effective_at));
     let cost = version.and_then(|(prices, _)| prices.cost(event.tokens).ok());
@@ -253,9 +254,10 @@ fn check_price(check: &mut Check, event: &Event, series: &Series, rates: &Rates,
         series.rate_effective_at < event.occurred_at
             && versions
                 .range(series.rate_effective_at + 1..=event.occurred_at)
-                .any(|(_, (_, loaded_at))| *loaded_at < received_at)
+                .any(|(_, (_, no))| *no <= rate_count)
     });
-    if newer || series.rate_effective_at > event.occurred_at {
+    let unknown = version.is_some_and(|(_, no)| *no > rate_count);
+    if newer || unknown || series.rate_effective_at > event.occurred_at {
         check.differs(format!("{}: its rate was not in force", event.name()));
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod api_keys;
+mod commit_time;
 mod credits;
 mod credits_expiry;
 mod credits_model;

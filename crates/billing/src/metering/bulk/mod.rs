@@ -41,6 +41,8 @@ pub(super) struct UsageBatch {
     /// Counts the organization's batches.
     pub(super) sequence: i64,
     pub(super) event_count: i64,
+    /// How many versions of rates there were when it was priced.
+    pub(super) rate_count: i64,
     pub(super) cost: Cost,
     pub(super) posted: Money,
     pub(super) carry_before: Cost,

@@ -18,6 +18,7 @@ use crate::holds::desk::{Asked, Found};
 use crate::holds::rows::postgres as rows;
 use crate::metering::event_key::KeyForm;
 use crate::metering::priced::{SeriesKey, SourceKey};
+use crate::pricing::book::RATE_COUNT;
 
 /// From how many events on they are copied. Below it, copying loses more than it gains: the driver
 /// does not switch Nagle's algorithm off, and the end of a short copy then waits 40 ms for the
@@ -40,7 +41,7 @@ impl Bulk for PostgresBulk {
 
 impl BulkTx for PostgresTx {
     async fn rate_count(&mut self) -> Result<i64, StoreError> {
-        let count = sqlx::query_scalar("select count(*) from model_rates");
+        let count = sqlx::query_scalar(RATE_COUNT);
         Ok(count.fetch_one(&mut *self.0).await?)
     }
 
@@ -267,6 +268,7 @@ impl PostgresTx {
             .bind(texts(batches, |batch| batch.organization.to_string()))
             .bind(numbers(batches, |batch| batch.sequence))
             .bind(numbers(batches, |batch| batch.event_count))
+            .bind(numbers(batches, |batch| batch.rate_count))
             .bind(numbers(batches, |batch| batch.cost.picos()))
             .bind(numbers(batches, |batch| batch.posted.nanos()))
             .bind(numbers(batches, |batch| batch.carry_before.picos()))
@@ -282,10 +284,11 @@ impl PostgresTx {
 const WRITE_BATCHES: &str = "
     with new_batches as (
         insert into usage_batches
-            (no, id, organization_id, sequence, event_count, cost_pico, posted_nano,
+            (no, id, organization_id, sequence, event_count, rate_count, cost_pico, posted_nano,
              carry_before_pico, carry_after_pico, booked_at, created_at)
         select * from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[],
-            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+            $12::bigint[])
         returning organization_id, sequence, carry_after_pico
     )
     insert into usage_carries (organization_id, sequence, carry_pico)

@@ -19,6 +19,7 @@ use crate::db::micros;
 use crate::holds::desk::{Asked, Found};
 use crate::holds::rows::sqlite as rows;
 use crate::metering::priced::{SeriesKey, SourceKey};
+use crate::pricing::book::RATE_COUNT;
 
 /// The most events in one insert.
 const RUN: usize = 512;
@@ -50,7 +51,7 @@ impl Bulk for SqliteBulk {
 
 impl BulkTx for SqliteTx {
     async fn rate_count(&mut self) -> Result<i64, StoreError> {
-        let count = sqlx::query_scalar("select count(*) from model_rates");
+        let count = sqlx::query_scalar(RATE_COUNT);
         Ok(count.fetch_one(&mut *self.tx).await?)
     }
 
@@ -213,7 +214,7 @@ impl SqliteTx {
         write_rows(
             &mut self.tx,
             BATCHES,
-            11,
+            12,
             SHORT_RUN,
             batches,
             |query, batch| {
@@ -223,6 +224,7 @@ impl SqliteTx {
                     .bind(batch.organization.to_string())
                     .bind(batch.sequence)
                     .bind(batch.event_count)
+                    .bind(batch.rate_count)
                     .bind(batch.cost.picos())
                     .bind(batch.posted.nanos())
                     .bind(batch.carry_before.picos())
@@ -259,7 +261,7 @@ const EVENTS: (&str, &str) = (
 );
 const BATCHES: (&str, &str) = (
     "insert into usage_batches
-         (no, id, organization_id, sequence, event_count, cost_pico, posted_nano,
+         (no, id, organization_id, sequence, event_count, rate_count, cost_pico, posted_nano,
           carry_before_pico, carry_after_pico, booked_at, created_at) values ",
     "",
 );
