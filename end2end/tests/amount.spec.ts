@@ -120,7 +120,7 @@ test('who is led back to a field sees its label, too', async ({
   await expect(async () => {
     const label = await dialog.root.getByText('Amount (USD)').boundingBox();
     expect(label?.y).toBeGreaterThanOrEqual(bottomOf(head));
-  }).toPass({ timeout: 2_000 });
+  }).toPass();
 });
 
 function bottomOf(box: { y: number; height: number } | null): number {

@@ -100,7 +100,7 @@ for (const colorScheme of ['dark', 'light'] as const) {
         const [beside, behind] = await behindTheDialog(page);
         const steps = beside.map((part, index) => Math.abs(part - (behind[index] ?? 0)));
         expect(Math.max(...steps), `${beside} beside ${behind}`).toBeLessThanOrEqual(1);
-      }).toPass({ timeout: 2_000 });
+      }).toPass();
     });
   });
 }

@@ -1,4 +1,5 @@
-//! Gives a card to the gateway and gets a token for it. The card never goes to our own server.
+//! Gives a card to the gateway and gets a token for it. With a real gateway the card never goes to
+//! our own server; the sandbox runs inside of it, and takes test cards alone.
 
 use js_sys::{JSON, Promise};
 use leptos::prelude::window;

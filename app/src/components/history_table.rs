@@ -31,7 +31,8 @@ pub fn HistoryTable(
                 </tr>
             </thead>
             <tbody role="rowgroup">
-                // A row that settles, or a day that goes on, keeps its id and must still be drawn anew.
+                // A row that settles, or a day that goes on, keeps its id and must still be drawn
+                // anew.
                 <For
                     each=move || rows.get()
                     key=|row| (row.id.clone(), row.status_label(), row.amount, detail(row))

@@ -3,8 +3,8 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 use types::balance::Balance;
 use types::history::HistoryRow;
-use types::ids::OrganizationId;
-use types::money::Money;
+use types::ids::{OrganizationId, TopUpId};
+use types::money::{Cents, Money};
 use types::payment::{PaymentMethodView, TokenizerView};
 use types::pricing::PlanView;
 use types::tenancy::Role;
@@ -34,6 +34,8 @@ pub struct BillingPage {
     pub runway_days: Option<u32>,
     pub payment_methods: Vec<PaymentMethodView>,
     pub recent: Vec<HistoryRow>,
+    /// The payment that waits for a person at their bank.
+    pub waiting: Option<(TopUpId, Cents)>,
     pub plan: PlanView,
     pub limits: TopUpLimits,
     pub tokenizer: TokenizerView,
@@ -60,6 +62,7 @@ async fn load() -> Result<BillingPage, AppError> {
             .page(organization, None, RECENT_ROWS)
             .await?
             .rows,
+        waiting: billing.top_ups().waiting(organization).await?,
         plan: billing.rates().plan(organization).await?,
         limits: billing.top_ups().limits(),
         tokenizer: billing.top_ups().tokenizer(),

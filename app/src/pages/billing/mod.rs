@@ -171,6 +171,7 @@ fn Content(page: Page, standing: Standing, asked: Asked, refusals: Refusals) -> 
         Memo::new(move |_| page.with(|page| (page.balance, page.daily.clone(), page.runway_days)));
     let methods = Memo::new(move |_| page.with(|page| page.payment_methods.clone()));
     let recent = Memo::new(move |_| page.with(|page| page.recent.clone()));
+    let waiting = Memo::new(move |_| page.with(|page| page.waiting));
     let plan = page.with_untracked(|page| page.plan.clone());
     let (role, limits) = page.with_untracked(|page| (page.role, page.limits));
     view! {
@@ -179,7 +180,7 @@ fn Content(page: Page, standing: Standing, asked: Asked, refusals: Refusals) -> 
         {(matches!(standing, Standing::NotStarted(_)) && !asked.add).then(|| view! {
             <NotStartedNotice/>
         })}
-        {may_change.then(|| view! { <WaitingNotice recent form/> })}
+        {may_change.then(|| view! { <WaitingNotice waiting form/> })}
         {refusals.payment_method.filter(|refusal| !refusal.message.is_empty()).map(|refusal| view! {
             <Notice kind=NoticeKind::Bad>{refusal.message}</Notice>
         })}

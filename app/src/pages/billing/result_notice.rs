@@ -1,7 +1,7 @@
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
-use types::history::{HistoryRow, HistoryStatus};
 use types::ids::TopUpId;
+use types::money::Cents;
 use types::tenancy::Role;
 use types::top_up::{TopUpState, TopUpView};
 
@@ -87,29 +87,21 @@ fn Asked(
 /// What waits for the person at their bank, whichever device it began on.
 #[component]
 pub fn WaitingNotice(
-    #[prop(into)] recent: Signal<Vec<HistoryRow>>,
+    #[prop(into)] waiting: Signal<Option<(TopUpId, Cents)>>,
     form: TopUpForm,
 ) -> impl IntoView {
-    let waiting = move || {
-        let shown = form.notice.get().map(|top_up| top_up.id.to_string());
-        recent.with(|rows| {
-            rows.iter()
-                .find(|row| row.status == HistoryStatus::RequiresAction)
-                .filter(|row| shown.as_ref() != Some(&row.id))
-                .map(|row| (row.id.clone(), row.amount))
-        })
+    let unseen = move || {
+        let shown = form.notice.get().map(|top_up| top_up.id);
+        waiting.get().filter(|(id, _)| shown != Some(*id))
     };
     move || {
-        waiting().map(|(id, amount)| {
-            let href = id
-                .parse()
-                .map_or_else(|_| "/billing".to_owned(), status_page);
+        unseen().map(|(id, amount)| {
             view! {
                 <Notice kind=NoticeKind::Waiting>
                     "Your bank wants you to confirm "
-                    <Money amount/>
+                    <Money amount=amount.dollars()/>
                     ". Nothing is charged before. "
-                    <a href=href rel="external">"Confirm it now"</a>
+                    <a href=status_page(id) rel="external">"Confirm it now"</a>
                 </Notice>
             }
         })

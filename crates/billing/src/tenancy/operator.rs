@@ -21,6 +21,12 @@ impl Operator {
     }
 
     /// # Errors
+    /// When nothing can have this name.
+    pub fn expect_usable_name(&self, name: &str) -> Result<(), TenancyError> {
+        super::normal_name(name).map(|_| ())
+    }
+
+    /// # Errors
     /// When there is no such organization.
     pub async fn expect_organization(
         &self,

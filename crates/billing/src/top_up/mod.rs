@@ -20,7 +20,7 @@ pub(crate) mod store;
 
 use std::sync::Arc;
 
-use types::ids::TopUpId;
+use types::ids::{OrganizationId, TopUpId};
 use types::money::Cents;
 use types::payment::{PaymentField, TokenizerView};
 use types::tenancy::Viewer;
@@ -232,6 +232,18 @@ impl TopUps {
                 Ok(Some(view))
             }
         }
+    }
+
+    /// The newest top-up that waits for a person to confirm it at their bank, and its amount.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn waiting(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<Option<(TopUpId, Cents)>, StoreError> {
+        let mut connection = self.core.db.readers().acquire().await?;
+        store::waiting_in(&mut connection, organization).await
     }
 
     /// What is stored for a request, with the gateway's token of the card.

@@ -161,6 +161,25 @@ pub(crate) async fn find_in(
     row.as_ref().map(read).transpose()
 }
 
+/// The newest one whose bank waits for a person, however much has happened since.
+pub(super) async fn waiting_in(
+    connection: &mut ledger::Connection,
+    organization: OrganizationId,
+) -> Result<Option<(TopUpId, Cents)>, StoreError> {
+    let row = sqlx::query(
+        "select id, amount_cents from top_ups
+         where organization_id = $1 and state = 'requires_action'
+         order by created_at desc, id desc
+         limit 1",
+    )
+    .bind(organization.to_string())
+    .fetch_optional(connection)
+    .await?;
+    row.as_ref()
+        .map(|row| Ok((id(row, "id")?, Cents::new(row.try_get("amount_cents")?))))
+        .transpose()
+}
+
 pub(crate) async fn get_by_payment_in(
     connection: &mut ledger::Connection,
     payment: PaymentId,

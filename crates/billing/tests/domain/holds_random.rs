@@ -20,8 +20,7 @@ const OUTPUT_PICO: i64 = 600_000;
 const FLOOR: i64 = -1_000_000_000;
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
-/// Histories of a test on SQLite; there are four such tests. On PostgreSQL, where each commit waits
-/// for a shared server's disk, a tenth.
+/// Histories of a test; there are four such tests.
 const HISTORIES: u32 = 250;
 
 #[derive(Debug, Clone)]
@@ -494,11 +493,7 @@ fn run() {
         world
     });
     let config = Config {
-        cases: if world.is_postgres() {
-            HISTORIES / 10
-        } else {
-            HISTORIES
-        },
+        cases: HISTORIES,
         failure_persistence: None,
         max_shrink_iters: 200,
         ..Config::default()
@@ -513,7 +508,7 @@ fn run() {
     runtime.block_on(world.finish());
 }
 
-// Four, so that they run beside each other: together 1,000 histories on SQLite.
+// Four, so that they run beside each other: together 1,000 histories.
 
 #[test]
 fn random_histories_of_holds_are_the_models() {

@@ -57,6 +57,25 @@ async fn a_payment_that_was_confirmed_before_it_is_given_up_is_credited() {
 }
 
 #[tokio::test]
+async fn a_payment_that_waits_for_its_bank_is_found_behind_newer_ones_until_it_ends() {
+    let world = World::new().await;
+    let top_ups = world.billing.top_ups();
+    let organization = world.owner.organization;
+    assert_eq!(top_ups.waiting(organization).await.unwrap(), None);
+    let (waiting, _) = asked(&world).await;
+    for _ in 0..6 {
+        world.top_up(2_500, VISA).await;
+    }
+    let found = top_ups.waiting(organization).await.unwrap();
+    assert_eq!(found, Some((waiting.id, waiting.amount)));
+    let others = types::ids::OrganizationId::generate();
+    assert_eq!(top_ups.waiting(others).await.unwrap(), None);
+    top_ups.cancel(&world.owner, waiting.id).await.unwrap();
+    assert_eq!(top_ups.waiting(organization).await.unwrap(), None);
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn a_gateway_that_is_silent_leaves_the_payment_waiting() {
     let world = World::new().await;
     let (waiting, _) = asked(&world).await;
