@@ -5,6 +5,7 @@
 
 pub mod commands;
 pub mod config;
+mod descriptors;
 pub mod lifecycle;
 mod listener;
 mod middleware;

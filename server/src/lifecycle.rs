@@ -28,13 +28,13 @@ use crate::parts::{
     payments_mode, stripe_settings,
 };
 use crate::web::site::Site;
-use crate::{listener, rates, router, worker};
+use crate::{descriptors, listener, rates, router, worker};
 
 /// All of the ending together. Longer than any answer may take, so nothing that was accepted is cut
 /// off; what the workers have under way by then goes on after the next start.
 const LONGEST_GOODBYE: Duration = Duration::from_secs(35);
 
-/// What is still written to the sandbox's store when its door has closed takes far less.
+/// Each of the two databases: what is still written when the doors have closed takes far less.
 const LONGEST_CLOSE: Duration = Duration::from_secs(5);
 
 /// Everything that `serve` can be told.
@@ -72,12 +72,16 @@ struct Task {
 }
 
 impl Task {
-    async fn end(self, name: &'static str, deadline: Instant) {
+    async fn end(mut self, name: &'static str, deadline: Instant) {
         self.stop.cancel();
-        match tokio::time::timeout_at(deadline, self.done).await {
+        match tokio::time::timeout_at(deadline, &mut self.done).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "{name} ended badly"),
-            Err(_) => tracing::error!("{name} did not end in time"),
+            Err(_) => {
+                tracing::error!("{name} did not end in time");
+                // It would keep its connection to the database, which is closed next.
+                self.done.abort();
+            }
         }
     }
 }
@@ -91,7 +95,7 @@ impl Server {
         crate::install_crypto();
         let choice = config.gateway.choose()?;
         let site = Site::load(config.site.site.as_deref(), config.site.caching())?;
-        config.database.prepare_directory()?;
+        let places = places();
         let asked = config.listen.address.addr;
         let listener = TcpListener::bind(asked).await.with_context(|| {
             format!("cannot listen on {asked}; choose another address or port with --addr")
@@ -122,10 +126,10 @@ impl Server {
             .zip(sandbox.clone())
             .map(|(listener, sandbox)| {
                 let routes = Router::new().nest(SANDBOX_PATH, sandbox.router());
-                listen(listener, routes)
+                listen(listener, routes, descriptors::MOST_CONNECTIONS)
             });
         let workers = start_workers(&parts);
-        let front_door = listen(listener, router::router(parts)?);
+        let front_door = listen(listener, router::router(parts)?, places);
         tracing::info!(
             "{} answers at {}",
             config.database.label(),
@@ -151,14 +155,17 @@ impl Server {
         if let Some(door) = self.sandbox_door {
             door.end("the sandbox", deadline).await;
         }
+        // What did not end in time may still hold a connection.
         if let Some(sandbox) = self.sandbox {
-            // What did not end in time may still hold a connection.
             let closed = tokio::time::timeout(LONGEST_CLOSE, sandbox.close()).await;
             if closed.is_err() {
                 tracing::warn!("the sandbox's store was not closed in time");
             }
         }
-        self.billing.close().await;
+        let closed = tokio::time::timeout(LONGEST_CLOSE, self.billing.close()).await;
+        if closed.is_err() {
+            tracing::warn!("the database was not closed in time: what is committed is kept");
+        }
         tracing::info!("stopped");
     }
 }
@@ -173,6 +180,7 @@ async fn open_gateway(
     match choice {
         GatewayChoice::Stripe(keys) => Ok((stripe_settings(keys, public_url), None)),
         GatewayChoice::Sandbox => {
+            config.database.prepare_directory()?;
             let listener = TcpListener::bind(("127.0.0.1", 0))
                 .await
                 .context("no loopback port is free for the sandbox")?;
@@ -210,9 +218,24 @@ fn warn_of_doubts(
     }
 }
 
-fn listen(listener: TcpListener, routes: Router) -> Task {
+/// How many connections the front door has room for.
+fn places() -> usize {
+    let limit = descriptors::raise_limit();
+    let places = descriptors::room_for_connections(limit);
+    if places < descriptors::MOST_CONNECTIONS {
+        tracing::warn!(
+            "at most {places} connections at a time instead of {}: this process may open no more \
+             than {limit} files; raise that (`LimitNOFILE` of a systemd unit, `ulimit -n` of a \
+             shell)",
+            descriptors::MOST_CONNECTIONS
+        );
+    }
+    places
+}
+
+fn listen(listener: TcpListener, routes: Router, places: usize) -> Task {
     let stop = CancellationToken::new();
-    let done = tokio::spawn(listener::serve(listener, routes, stop.clone()));
+    let done = tokio::spawn(listener::serve(listener, routes, places, stop.clone()));
     Task { stop, done }
 }
 

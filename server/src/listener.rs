@@ -28,17 +28,21 @@ use tower::ServiceExt;
 /// well as one whose headers never end. Longer than proxies keep an idle one, which is a minute as
 /// a rule, so that they are not the ones who are surprised.
 const LONGEST_SILENCE: Duration = Duration::from_secs(75);
-/// Each takes a descriptor and some kilobytes. Whoever comes beyond that waits in the system's queue.
-const MOST_CONNECTIONS: usize = 8_192;
 /// When descriptors run out, until some are free again.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(500);
 /// When a server ends, an answer that was made is on its way within this.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
-/// Answers until `stop`; then no more connections are taken, and what was asked is answered.
-pub(crate) async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {
+/// Answers on so many connections at a time until `stop`; then no more are taken, and what was
+/// asked is answered.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    routes: Router,
+    places: usize,
+    stop: CancellationToken,
+) {
     let connections = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let places = Arc::new(Semaphore::new(places));
     let answering = Arc::new(watch::Sender::new(0));
     loop {
         let place = tokio::select! {
@@ -178,11 +182,17 @@ mod tests {
 
     /// A connection to a server of its own, whose routes answer nothing but 404.
     async fn connect() -> (TcpStream, CancellationToken) {
+        let (addr, stop) = start(1).await;
+        (TcpStream::connect(addr).await.unwrap(), stop)
+    }
+
+    /// A server for so many connections at a time.
+    async fn start(places: usize) -> (SocketAddr, CancellationToken) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        tokio::spawn(serve(listener, Router::new(), stop.clone()));
-        (TcpStream::connect(addr).await.unwrap(), stop)
+        tokio::spawn(serve(listener, Router::new(), places, stop.clone()));
+        (addr, stop)
     }
 
     /// How long the server lets a connection be before it closes it. The clock goes on by itself.
@@ -215,5 +225,22 @@ mod tests {
         stream.read_exact(&mut answer).await.unwrap();
         assert_eq!(&answer, b"HTTP/1.1 404");
         assert!(time_until_closed(&mut stream).await >= LONGEST_SILENCE);
+    }
+
+    #[tokio::test]
+    async fn who_comes_beyond_the_places_is_answered_once_one_is_free() {
+        let (addr, _stop) = start(1).await;
+        let first = TcpStream::connect(addr).await.unwrap();
+        let mut second = TcpStream::connect(addr).await.unwrap();
+        second
+            .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .unwrap();
+        let mut answer = [0; 12];
+        let early = timeout(Duration::from_millis(200), second.read(&mut answer)).await;
+        assert!(early.is_err(), "it was answered beside the first");
+        drop(first);
+        second.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 404");
     }
 }

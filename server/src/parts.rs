@@ -102,7 +102,7 @@ pub(crate) async fn open_billing(
     database: &DatabaseConfig,
     gateway: GatewaySettings,
 ) -> anyhow::Result<Billing> {
-    database.prepare_directory()?;
+    database.prepare_books()?;
     let settings = BillingSettings {
         database_url: database.url().expose_secret().to_owned(),
         gateway,

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use support::program::{BINARY, program, without_settings};
 use support::{Browser, TestDirectory, client};
 use tokio::process::{Child, Command};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_zerogpu-billing");
 const DISK: &str = "16m";
 /// Events of one report.
 const A_REPORT: usize = 200;
@@ -52,7 +52,7 @@ impl OnSmallDisk {
             .port();
         let mount = directory.path().join("disk");
         fs::create_dir_all(&mount).expect("a directory");
-        let mut child = Command::new("unshare")
+        let mut child = without_settings(Command::new("unshare"))
             .args([
                 "--user",
                 "--map-root-user",
@@ -100,6 +100,23 @@ impl OnSmallDisk {
 
     fn free(&self) {
         fs::remove_file(self.disk.join("filler")).expect("it is there");
+    }
+
+    /// Stops it where it is, as losing power would: nothing of it runs on, and its disk is still
+    /// there to be read.
+    async fn halt(&self) {
+        let id = self.child.id().expect("it runs");
+        let told = Command::new("kill")
+            .args(["-STOP", &id.to_string()])
+            .status()
+            .await
+            .expect("kill runs");
+        assert!(told.success());
+        let deadline = Instant::now() + READY;
+        while !all_threads_are_stopped(id) {
+            assert!(Instant::now() < deadline, "it does not stop");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     async fn report(&self, events: &[Value]) -> (StatusCode, Value) {
@@ -194,6 +211,7 @@ async fn owed_pico(server: &OnSmallDisk) -> u64 {
 
 /// A copy of the books proves: the server keeps its own to itself.
 async fn prove(server: OnSmallDisk, directory: &TestDirectory) {
+    server.halt().await;
     let copy = directory.path().join("copy");
     fs::create_dir_all(&copy).expect("a directory");
     for file in fs::read_dir(server.disk.join("data")).expect("the data") {
@@ -201,7 +219,7 @@ async fn prove(server: OnSmallDisk, directory: &TestDirectory) {
         fs::copy(file.path(), copy.join(file.file_name())).expect("it is copied");
     }
     drop(server.child);
-    let proved = Command::new(BINARY)
+    let proved = program()
         .arg("prove")
         .arg("--data")
         .arg(&copy)
@@ -210,6 +228,19 @@ async fn prove(server: OnSmallDisk, directory: &TestDirectory) {
         .expect("it runs");
     let printed = String::from_utf8_lossy(&proved.stdout);
     assert!(proved.status.success(), "{printed}");
+}
+
+/// A signal reaches the threads one after the other.
+fn all_threads_are_stopped(process: u32) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).expect("its threads");
+    tasks.flatten().all(|task| {
+        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        // The state is the first letter behind the name, which is in brackets.
+        let state = stat
+            .rsplit_once(") ")
+            .map(|(_, rest)| rest.starts_with('T'));
+        state.unwrap_or(true)
+    })
 }
 
 async fn wait_until_ready(url: &str, child: &mut Child, directory: &TestDirectory) {

@@ -10,6 +10,7 @@ use types::time::Timestamp;
 use super::print;
 use crate::config::DatabaseConfig;
 use crate::parts::open_offline;
+use crate::rates::load_built_in;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum RatesCommand {
@@ -46,6 +47,8 @@ pub(super) async fn run(command: &RatesCommand) -> anyhow::Result<()> {
         .migrate()
         .await
         .context("the migrations cannot be applied")?;
+    // A file changes what it names: a first one as well as any other.
+    load_built_in(&billing).await?;
     let loaded = billing
         .rates()
         .load(&json, effective_at)

@@ -87,11 +87,18 @@ pub(super) async fn run(command: &UserCommand) -> anyhow::Result<()> {
 
 async fn add(billing: &Billing, args: &AddArgs) -> anyhow::Result<Added> {
     let (tenancy, operator) = (billing.tenancy(), billing.operator());
-    let joined = args.organization.parse().ok();
-    if let Some(organization) = joined {
-        // Before a person is made who would be in none.
-        operator.expect_organization(organization).await?;
-    }
+    // Before a person is made who would be in none.
+    let joined = match args.organization.parse::<OrganizationId>() {
+        Ok(organization) => {
+            operator.expect_organization(organization).await?;
+            Some(organization)
+        }
+        Err(error) if is_meant_as_an_id(&args.organization) => return Err(error.into()),
+        Err(_) => {
+            operator.expect_usable_name(&args.organization)?;
+            None
+        }
+    };
     let user_id = match tenancy.find_user(&args.email).await? {
         Some(user) => {
             expect_new_name(billing, user, args).await?;
@@ -126,6 +133,17 @@ async fn add(billing: &Billing, args: &AddArgs) -> anyhow::Result<Added> {
     })
 }
 
+/// Whether this is an id that was mistyped or written in another form: as a name it would silently
+/// make a new organization beside the one that was meant.
+fn is_meant_as_an_id(text: &str) -> bool {
+    let text = text.trim();
+    let text = text.strip_prefix("urn:uuid:").unwrap_or(text);
+    let digits = text.chars().filter(char::is_ascii_hexdigit).count();
+    let others = text.chars().filter(|letter| !letter.is_ascii_hexdigit());
+    // Of 32, with some lost; no name of this length consists of such letters alone.
+    digits >= 24 && others.into_iter().all(|letter| "-{}".contains(letter))
+}
+
 /// The same command again must not make a second organization beside the first.
 async fn expect_new_name(billing: &Billing, user: UserId, args: &AddArgs) -> anyhow::Result<()> {
     let theirs = billing.tenancy().organizations(user).await?;
@@ -156,4 +174,32 @@ fn read_password() -> anyhow::Result<String> {
         bail!("the two passwords differ");
     }
     Ok(password)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_meant_as_an_id;
+
+    #[test]
+    fn an_id_in_another_form_is_told_from_a_name() {
+        for id in [
+            "01932f6e7c1a700080000123456789ab",
+            "01932F6E-7C1A-7000-8000-0123456789AB",
+            "01932f6e-7c1a-7000-8000-0123456789a",
+            "{01932f6e-7c1a-7000-8000-0123456789ab}",
+            " 01932f6e-7c1a-7000-8000-0123456789ab ",
+            "urn:uuid:01932f6e-7c1a-7000-8000-0123456789ab",
+        ] {
+            assert!(is_meant_as_an_id(id), "{id}");
+        }
+        for name in [
+            "",
+            "Northwind",
+            "3M",
+            "Cafe-Facade",
+            "1000000 Bees and a Deed",
+        ] {
+            assert!(!is_meant_as_an_id(name), "{name}");
+        }
+    }
 }

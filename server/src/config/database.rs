@@ -4,7 +4,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use secrecy::{ExposeSecret, SecretString};
+
+/// What stands for something else in an address: all but a path's usual letters. A directory of
+/// the name `what?` is one, however.
+const NOT_OF_A_PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'.')
+    .remove(b'-')
+    .remove(b'_');
 
 /// Which database, and the directory for what lies beside it.
 #[derive(Debug, Clone, Args)]
@@ -50,7 +59,11 @@ impl DatabaseConfig {
     pub fn url(&self) -> SecretString {
         match &self.database_url {
             Some(url) => url.clone(),
-            None => format!("sqlite://{}?mode=rwc", self.sqlite_file().display()).into(),
+            None => {
+                let file = self.sqlite_file();
+                let path = percent_encode(file.as_os_str().as_encoded_bytes(), NOT_OF_A_PATH);
+                format!("sqlite://{path}?mode=rwc").into()
+            }
         }
     }
 
@@ -88,7 +101,7 @@ impl DatabaseConfig {
     #[must_use]
     pub fn label(&self) -> String {
         match &self.database_url {
-            Some(url) if url.expose_secret().starts_with("postgres") => "PostgreSQL".to_owned(),
+            Some(_) if self.is_postgres() => "PostgreSQL".to_owned(),
             Some(_) => "the database that was given".to_owned(),
             None => format!("SQLite in {}", self.data.display()),
         }
@@ -104,7 +117,23 @@ impl DatabaseConfig {
         format!("{} cannot be opened; {remedy}", self.label())
     }
 
-    /// Makes the data directory, for this user alone.
+    fn is_postgres(&self) -> bool {
+        let url = self.database_url.as_ref();
+        url.is_some_and(|url| url.expose_secret().starts_with("postgres"))
+    }
+
+    /// Makes the data directory where the books are kept in it: PostgreSQL needs none.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn prepare_books(&self) -> Result<(), NoDirectory> {
+        if self.is_postgres() {
+            return Ok(());
+        }
+        self.prepare_directory()
+    }
+
+    /// Makes the data directory, for this user alone: for what lies beside the books.
     ///
     /// # Errors
     /// When it cannot be made.
@@ -142,6 +171,18 @@ mod tests {
             "sqlite:///srv/billing/billing.sqlite3?mode=rwc"
         );
         assert_eq!(config.label(), "SQLite in /srv/billing");
+    }
+
+    #[test]
+    fn a_directorys_name_means_itself_in_the_address() {
+        let config = DatabaseConfig {
+            data: "what? 100%".into(),
+            database_url: None,
+        };
+        assert_eq!(
+            config.url().expose_secret(),
+            "sqlite://what%3F%20100%25/billing.sqlite3?mode=rwc"
+        );
     }
 
     #[test]

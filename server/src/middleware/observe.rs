@@ -34,7 +34,7 @@ pub(crate) async fn apply(request: Request, next: Next) -> Response {
         let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         if status >= 500 {
             tracing::warn!(status, milliseconds, "answered");
-        } else if is_frequent(&route) {
+        } else if status < 400 && is_frequent(&route) {
             tracing::debug!(status, milliseconds, "answered");
         } else {
             tracing::info!(status, milliseconds, "answered");
@@ -53,13 +53,13 @@ pub(crate) async fn apply(request: Request, next: Next) -> Response {
     response
 }
 
-/// A line for each of these would drown the others.
+/// A line for each of these would drown the others: machines ask them several times for every
+/// request that they serve themselves.
 fn is_frequent(route: &str) -> bool {
-    matches!(
-        route,
-        "/v1/events" | "/api/v1/events" | "/healthz" | "/readyz" | "/metrics"
-    ) || route.starts_with("/pkg/")
-        || route.starts_with("/sandbox")
+    matches!(route, "/healthz" | "/readyz" | "/metrics")
+        || ["/v1/", "/api/v1/", "/pkg/", "/sandbox"]
+            .iter()
+            .any(|beginning| route.starts_with(beginning))
 }
 
 /// Methods are free text: an unknown one must not become a metric of its own.
@@ -73,5 +73,28 @@ fn known_method(method: &str) -> &'static str {
         "OPTIONS" => "OPTIONS",
         "PATCH" => "PATCH",
         _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_frequent;
+
+    #[test]
+    fn what_machines_ask_for_every_request_is_frequent_and_what_people_ask_is_not() {
+        for route in [
+            "/v1/events",
+            "/api/v1/events",
+            "/v1/holds",
+            "/v1/holds/{id}/capture",
+            "/v1/balance",
+            "/v1/limits",
+            "/readyz",
+        ] {
+            assert!(is_frequent(route), "{route}");
+        }
+        for route in ["/", "/billing", "/webhooks/stripe", "unmatched"] {
+            assert!(!is_frequent(route), "{route}");
+        }
     }
 }

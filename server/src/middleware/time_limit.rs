@@ -13,6 +13,9 @@ use crate::rest::error::ApiError;
 /// answer takes two, the browser asks how it stands.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// What was slow for so long is not fast a moment later.
+const RETRY: Duration = Duration::from_secs(5);
+
 /// The work is dropped where it waits. Nothing is half done then: a transaction rolls back, and a
 /// payment under way stays pending until reconciliation has asked about it.
 pub(crate) async fn apply(request: Request, next: Next) -> Response {
@@ -23,6 +26,7 @@ pub(crate) async fn apply(request: Request, next: Next) -> Response {
             "timeout",
             "this took too long; repeat the request with the same id",
         )
+        .again_after(RETRY)
         .into_response(),
     }
 }

@@ -109,6 +109,14 @@ impl ApiError {
         Self { param, ..self }
     }
 
+    /// The same, to be asked again after a while.
+    pub(crate) fn again_after(self, wait: Duration) -> Self {
+        Self {
+            retry_after: Some(wait),
+            ..self
+        }
+    }
+
     /// The same, its message behind the place that it is about.
     pub(crate) fn behind(self, place: &str) -> Self {
         Self {

@@ -30,7 +30,7 @@ pub(crate) async fn find(State(parts): State<Parts>, mut request: Request, next:
         Some(token) => match parts.billing.sessions().find(&token).await {
             Ok(viewer) => viewer.map(|viewer| SessionContext { viewer, token }),
             Err(error) if request.uri().path() == SIGN_OUT => {
-                // Its cookie goes all the same, and it ends by itself a week after it was last used.
+                // Its cookie goes all the same, and it ends by itself a week after its last use.
                 tracing::error!(%error, "a session was not ended");
                 None
             }

@@ -82,8 +82,8 @@ async fn find_file_or_page(State(parts): State<Parts>, request: Request) -> Resp
     }
 }
 
-/// The address without its last slash, where it has one: `/billing/` is `/billing`. Never one that a
-/// browser could take for another site's.
+/// The address without its last slash, where it has one: `/billing/` is `/billing`. Never one that
+/// a browser could take for another site's.
 fn without_final_slash(uri: &Uri) -> Option<String> {
     let path = uri.path().strip_suffix('/')?;
     let is_local = path.len() > 1 && !path.contains("//") && !path.contains('\\');

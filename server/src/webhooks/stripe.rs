@@ -36,15 +36,10 @@ pub(super) async fn receive(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, ApiError> {
-    let body = body.map_err(|rejection| {
-        ApiError::new(
-            rejection.status(),
-            "unreadable_body",
-            "the body could not be taken",
-        )
-    })?;
+    let body = body.map_err(|rejection| unreadable(&rejection))?;
     let signature = headers.get(SIGNATURE).and_then(|value| value.to_str().ok());
     let Some(signature) = signature else {
+        count("refused");
         return Err(
             ApiError::invalid("missing_signature", "the notice carries no signature").at(SIGNATURE),
         );
@@ -54,9 +49,21 @@ pub(super) async fn receive(
         .gateway_events()
         .receive(&body, signature)
         .await;
-    metrics::counter!(telemetry::GATEWAY_EVENTS, "result" => label(&result)).increment(1);
+    count(label(&result));
     result?;
     Ok(StatusCode::OK)
+}
+
+fn unreadable(rejection: &BytesRejection) -> ApiError {
+    let code = match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => "request_too_large",
+        _ => "unreadable_body",
+    };
+    ApiError::new(rejection.status(), code, "the body could not be taken")
+}
+
+fn count(result: &'static str) {
+    metrics::counter!(telemetry::GATEWAY_EVENTS, "result" => result).increment(1);
 }
 
 /// A wrong signature is somebody's mistake or lie; what failed is on our side and comes again.

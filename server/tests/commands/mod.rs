@@ -1,5 +1,6 @@
 //! The binary's commands, as an operator types them.
 
+mod descriptors;
 mod keys;
 mod signals;
 mod trouble;
@@ -12,11 +13,9 @@ use server::lifecycle::Server;
 use sqlx::any::install_default_drivers;
 use sqlx::{AnyConnection, Connection};
 use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
 
+use crate::support::program::program;
 use crate::support::{Browser, TestDatabase, TestDirectory, config};
-
-const BINARY: &str = env!("CARGO_BIN_EXE_zerogpu-billing");
 
 /// A directory and a database that commands work on.
 struct Installation {
@@ -40,7 +39,7 @@ impl Installation {
     }
 
     async fn run(&self, words: &[&str], input: &str) -> Ended {
-        let mut command = Command::new(BINARY);
+        let mut command = program();
         command
             .args(words)
             .arg("--data")
@@ -145,7 +144,7 @@ async fn books_that_are_not_there_are_neither_proved_nor_made() {
     let directory = TestDirectory::new();
     let data = directory.path().join("mistyped");
     for command in [&["prove"][..], &["export", "beancount"]] {
-        let output = Command::new(BINARY)
+        let output = program()
             .args(command)
             .arg("--data")
             .arg(&data)
@@ -294,6 +293,15 @@ async fn the_documented_file_of_rates_is_loaded() {
     assert!(ended.is_success, "{}", ended.errors);
     let loaded = "loaded 1 models and 0 for comparison";
     assert!(ended.output.starts_with(loaded), "{}", ended.output);
+    // It was the first command of all: what the file does not name has the built-in price.
+    install_default_drivers();
+    let mut connection = AnyConnection::connect(&installation.url()).await.unwrap();
+    let models: i64 = sqlx::query_scalar("select count(*) from models")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    assert_eq!(models, 18);
     installation.database.drop().await;
 }
 
@@ -327,7 +335,7 @@ async fn books_that_were_tampered_with_are_not_proved() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_of_a_database_that_is_refused_is_not_repeated_with_its_password() {
     let directory = TestDirectory::new();
-    let output = Command::new(BINARY)
+    let output = program()
         .args([
             "prove",
             "--database-url",

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Connection, Executor, SqliteConnection};
 use tokio::net::TcpListener;
-use tokio::process::Command;
 
-use super::{BINARY, Installation};
+use super::Installation;
 use crate::support::TestDirectory;
+use crate::support::program::program;
 
 /// Far below what a pool of connections goes on trying for.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -15,7 +15,7 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 /// Runs a command that must fail, and returns what it says.
 async fn fails(words: &[&str]) -> String {
     let began = Instant::now();
-    let output = Command::new(BINARY).args(words).output().await.unwrap();
+    let output = program().args(words).output().await.unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success(), "{words:?}: {told}");
     assert!(began.elapsed() < AT_ONCE, "it took {:?}", began.elapsed());
@@ -92,6 +92,42 @@ async fn a_directory_that_cannot_be_made_is_named_with_the_option_for_another() 
     }
 }
 
+/// `%` and `?` mean something in an address, and nothing in a directory's name.
+#[tokio::test]
+async fn a_directory_is_the_one_that_was_named_whatever_letters_it_has() {
+    let directory = TestDirectory::new();
+    for name in ["a%20b", "what?", "with space#", "größer"] {
+        let data = directory.path().join(name);
+        for words in [&["migrate"][..], &["prove"]] {
+            let output = program().args(words).arg("--data").arg(&data).output();
+            let output = output.await.unwrap();
+            let told = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{name}: {told}");
+        }
+        assert!(data.join("billing.sqlite3").exists(), "{name}");
+    }
+    let made = std::fs::read_dir(directory.path()).unwrap().count();
+    assert_eq!(made, 4, "another place was opened");
+}
+
+/// It keeps its own: a container that may write nowhere is enough for a command.
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgresql_no_directory_is_made_or_needed() {
+    let installation = Installation::create().await;
+    if installation.database.url().is_some() {
+        let data = installation.directory.path().join("data");
+        for words in [&["prove"][..], &["migrate"], &["prove"]] {
+            let ended = installation.run(words, "").await;
+            let is_new = ended.errors.contains("no books");
+            assert!(ended.is_success || is_new, "{words:?}: {}", ended.errors);
+            assert!(!data.exists(), "{words:?} made a directory");
+        }
+        std::fs::write(&data, "no directory").unwrap();
+        installation.proves().await;
+    }
+    installation.database.drop().await;
+}
+
 /// On SQLite a file that was made and never written to, on PostgreSQL a new database.
 #[tokio::test(flavor = "multi_thread")]
 async fn books_that_nobody_began_are_neither_proved_nor_exported() {
@@ -140,7 +176,7 @@ async fn a_port_that_is_in_use_is_named_with_the_option_for_another() {
 
 #[tokio::test]
 async fn an_address_that_is_none_is_refused_with_an_example() {
-    let output = Command::new(BINARY)
+    let output = program()
         .args(["serve", "--addr", "localhost"])
         .output()
         .await
@@ -203,6 +239,34 @@ async fn nobody_is_made_for_an_organization_that_is_not_there() {
     assert!(!refused.is_success);
     assert_eq!(refused.errors, "error: there is no such organization\n");
     let made = installation.run(&add("Northwind"), password).await;
+    assert!(made.is_success, "{}", made.errors);
+    assert!(!made.errors.contains("is known"), "{}", made.errors);
+    installation.database.drop().await;
+}
+
+/// Neither a name that nothing can have nor an id that was mistyped leaves a person behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_made_for_an_organization_that_cannot_be_made() {
+    let installation = Installation::create().await;
+    let long = "x".repeat(101);
+    let names = [
+        "",
+        &long,
+        "two\nlines",
+        "01932f6e7c1a700080000123456789ab",
+        "01932f6e-7c1a-7000-8000-0123456789a",
+    ];
+    let add = ["user", "add", "--email", "a@example.com", "--organization"];
+    let password = "a-password-of-some-length";
+    for name in names {
+        let words = [&add[..], &[name]].concat();
+        let refused = installation.run(&words, password).await;
+        assert!(!refused.is_success, "{name:?} was made");
+        let is_id = name.starts_with("01932f6e");
+        assert_eq!(refused.errors.contains("is not an id"), is_id, "{name:?}");
+    }
+    let words = [&add[..], &["Northwind"]].concat();
+    let made = installation.run(&words, password).await;
     assert!(made.is_success, "{}", made.errors);
     assert!(!made.errors.contains("is known"), "{}", made.errors);
     installation.database.drop().await;

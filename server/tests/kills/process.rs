@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use tokio::process::{Child, Command};
 
+use crate::support::program::program;
 use crate::support::{TestDatabase, TestDirectory, client};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_zerogpu-billing");
 /// A start takes a fraction of a second; a busy machine may need more.
 const START: Duration = Duration::from_secs(30);
 
@@ -60,7 +60,7 @@ impl Installation {
     }
 
     fn command(&self, name: &str) -> Command {
-        let mut command = Command::new(BINARY);
+        let mut command = program();
         command
             .arg(name)
             .arg("--data")

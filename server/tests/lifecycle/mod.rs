@@ -61,7 +61,10 @@ async fn a_server_that_is_told_to_stop_loses_nothing_that_it_acknowledged() {
             tokio::spawn(report_until_refused(tenant, acknowledged, reporter))
         })
         .collect();
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while acknowledged.load(Ordering::SeqCst) == 0 && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     let TestServer {
         server, directory, ..
     } = test;

@@ -5,6 +5,7 @@
 pub mod browser;
 pub mod database;
 pub mod directory;
+pub mod program;
 pub mod tenant;
 
 use std::panic::AssertUnwindSafe;

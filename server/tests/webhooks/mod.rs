@@ -51,7 +51,9 @@ async fn a_notice_larger_than_any_that_is_sent_is_refused() {
             .send()
             .await
             .unwrap();
-        assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        let (status, answer) = told(response).await;
+        assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(answer["error"]["code"], "request_too_large");
     })
     .await;
 }
