@@ -57,9 +57,9 @@ pub fn run(paths: &Paths, options: &Options) -> Result<()> {
 
     let mut running = Running::default();
     while !process::interrupted() {
-        match rebuild(paths) {
-            Ok(()) => running.restart(paths, options)?,
-            Err(error) => eprintln!("error: {error:#}\nwaiting for a change"),
+        let restarted = rebuild(paths).and_then(|()| running.restart(paths, options));
+        if let Err(error) = restarted {
+            eprintln!("error: {error:#}\nwaiting for a change");
         }
         wait_for_change(&changes);
     }

@@ -40,6 +40,8 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Task {
     /// Build everything and serve it with a demo organization.
+    ///
+    /// The environment's `BILLING_*` are left out: they may lead to other data, or to real money.
     Serve(Options),
     /// Run all checks, or the parts that are named.
     Test(test::Options),

@@ -3,7 +3,7 @@
 //!
 //! Does not own what is run or in which order.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+
+/// How the names of the server's settings begin.
+const SETTINGS: &str = "BILLING_";
 
 /// Set by the first signal; every later step refuses to start.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -87,16 +90,36 @@ pub fn run_and_keep(
 /// What it writes to its standard error is shown.
 pub fn capture(command: &mut Command) -> Result<String> {
     let shown = describe(command);
-    let output = command
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("could not start `{shown}`"))?;
+    let child = spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
+    let id = child.id();
+    let output = child.wait_with_output();
+    children().retain(|child| *child != id);
+    let output = output.with_context(|| format!("could not wait for `{shown}`"))?;
+    ensure!(!interrupted(), "stopped by a signal");
     ensure!(
         output.status.success(),
         "`{shown}` failed ({})",
         output.status
     );
     String::from_utf8(output.stdout).with_context(|| format!("`{shown}` did not print UTF-8"))
+}
+
+/// Takes the person's own `BILLING_*` away from a command: a server that we start has what we say,
+/// and reaches neither a database nor a gateway that was meant for something else.
+pub fn without_settings(command: &mut Command) -> &mut Command {
+    without_settings_of(command, std::env::vars_os().map(|(name, _)| name))
+}
+
+fn without_settings_of(
+    command: &mut Command,
+    names: impl IntoIterator<Item = OsString>,
+) -> &mut Command {
+    for name in names {
+        if name.as_encoded_bytes().starts_with(SETTINGS.as_bytes()) {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// Runs a command to its end and tells whether it succeeded; nothing is shown.
@@ -262,6 +285,22 @@ mod tests {
                 .unwrap_err()
                 .to_string()
                 .ends_with("failed (exit status: 1)")
+        );
+    }
+
+    #[test]
+    fn a_servers_settings_are_what_we_give_it_and_not_what_the_person_has() {
+        let mut command = Command::new("true");
+        let names = ["BILLING_STRIPE_SECRET_KEY", "BILLING_DATABASE_URL", "PATH"];
+        without_settings_of(&mut command, names.map(OsString::from))
+            .env("BILLING_DATABASE_URL", "ours");
+        let changed: Vec<_> = command.get_envs().collect();
+        assert_eq!(
+            changed,
+            [
+                (OsStr::new("BILLING_DATABASE_URL"), Some(OsStr::new("ours"))),
+                (OsStr::new("BILLING_STRIPE_SECRET_KEY"), None),
+            ]
         );
     }
 

@@ -78,13 +78,14 @@ pub fn seed(paths: &Paths, options: &Options) -> Result<Seeded> {
 
 fn subcommand(name: &str, paths: &Paths, options: &Options) -> Command {
     let mut command = Command::new(paths.server("debug"));
-    command
+    process::without_settings(&mut command)
         .arg(name)
         .args(["--addr", &options.addr.to_string()])
         .arg("--data")
         .arg(paths.in_root(&options.data));
     if let Some(url) = &options.database_url {
-        command.args(["--database-url", url]);
+        // It may hold a password: arguments are in the list of processes, and in our own errors.
+        command.env("BILLING_DATABASE_URL", url);
     }
     command
 }
@@ -131,7 +132,7 @@ Ctrl-C stops it.
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
+    use std::io::{BufRead, BufReader};
     use std::net::TcpListener;
 
     use super::*;
@@ -155,17 +156,50 @@ mod tests {
 
         let answering = std::thread::spawn(move || {
             let (mut stream, _) = door.accept().unwrap();
-            let mut request = [0; 1024];
-            let length = stream.read(&mut request).unwrap();
-            write!(stream, "HTTP/1.0 200 OK\r\n\r\n").unwrap();
-            request[..length].to_vec()
+            // To the empty line: what is not read when it closes would take the answer with it.
+            let lines: Vec<_> = BufReader::new(&stream)
+                .lines()
+                .map_while(Result::ok)
+                .take_while(|line| !line.is_empty())
+                .collect();
+            stream.write_all(b"HTTP/1.0 200 OK\r\n\r\n").unwrap();
+            lines
         });
         let mut serving = program("exec sleep 60");
         assert!(answers(&mut serving, &options).unwrap());
-        let asked = String::from_utf8(answering.join().unwrap()).unwrap();
-        assert!(asked.starts_with("GET /readyz "), "{asked}");
+        let asked = answering.join().unwrap();
+        assert!(asked[0].starts_with("GET /readyz "), "{asked:?}");
         process::terminate(serving.id());
         serving.wait().unwrap();
+    }
+
+    #[test]
+    fn a_databases_password_is_in_no_argument_and_in_no_failure() {
+        let options = Options {
+            addr: "127.0.0.1:3000".parse().unwrap(),
+            data: DEFAULT_DATA.into(),
+            database_url: Some("postgres://billing:hunter2@db/billing".into()),
+            empty: true,
+        };
+        let mut paths = Paths::find().unwrap();
+        // Nothing is built there, so that whatever is run fails.
+        paths.target = "/nowhere".into();
+        let told = format!("{:#}", seed(&paths, &options).unwrap_err());
+        assert!(
+            told.contains(" seed ") && !told.contains("hunter2"),
+            "{told}"
+        );
+        let command = command(&paths, &options, Mode::Release);
+        let given = |name: &str| command.get_envs().find(|(given, _)| *given == name);
+        assert_eq!(
+            given("BILLING_DATABASE_URL").and_then(|(_, url)| url),
+            options.database_url.as_deref().map(AsRef::as_ref)
+        );
+        assert!(
+            !command
+                .get_args()
+                .any(|word| word.to_string_lossy().contains("hunter2"))
+        );
     }
 
     #[test]

@@ -40,6 +40,8 @@ def before_call(context, case, **kwargs):
     elif case.path == "/v1/usage" and case.query is not None:
         # A range that every interval allows.
         case.query.update({"from": PAST, "to": LATER})
+        if isinstance(case.query.get("model"), str):
+            case.query["model"] = MODEL
 
 
 def is_ahead(text):

@@ -61,12 +61,17 @@ fn prepare(paths: &Paths) -> Result<PathBuf> {
 
 /// An older Node.js fails in the middle, with a trace of somebody else's code.
 fn find_node() -> Result<()> {
-    if process::find_program("node").is_none() && process::can_install_packages() {
+    let is_found = || {
+        ["node", "npm"]
+            .map(process::find_program)
+            .iter()
+            .all(Option::is_some)
+    };
+    if !is_found() && process::can_install_packages() {
         process::apt_install(&["nodejs", "npm"])?;
     }
-    let found = process::find_program("node").is_some() && process::find_program("npm").is_some();
     ensure!(
-        found,
+        is_found(),
         "the browser tests need Node.js {OLDEST_NODE} or newer with npm: install both from \
          nodejs.org or from a distribution that has them"
     );

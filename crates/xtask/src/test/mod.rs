@@ -17,7 +17,7 @@ mod unit;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 
 use self::closing::Counts;
@@ -127,6 +127,10 @@ impl Report {
 /// Runs the parts and says what came out; fails when anything did.
 pub fn run(paths: &Paths, options: &Options) -> Result<ExitCode> {
     let wanted = |part: &Part| options.parts.is_empty() || options.parts.contains(part);
+    ensure!(
+        !options.update_budget || (wanted(&Part::Browser) && options.specs.is_empty()),
+        "--update-budget needs the whole part `browser`, which measures"
+    );
     let mut total = Counts::default();
     let mut summary = Vec::new();
     for part in Part::ALL.into_iter().filter(wanted) {

@@ -18,6 +18,9 @@ const CONNECTIONS_A_TEST: usize = 40;
 /// On a small machine the commands of a test, which open their own, would not fit.
 const FEWEST_CONNECTIONS: usize = 300;
 
+/// What the server needs.
+const OLDEST: u32 = 15;
+
 /// A running server; dropping it stops it and removes its directory.
 pub struct Postgres {
     programs: PathBuf,
@@ -133,11 +136,24 @@ impl Drop for Postgres {
     }
 }
 
-/// Debian keeps them apart by version and out of `PATH`.
 fn find_programs() -> Result<PathBuf> {
-    if let Some(programs) = installed_programs() {
-        return Ok(programs);
-    }
+    let programs = match installed_programs() {
+        Some(programs) => programs,
+        None => install_programs()?,
+    };
+    let version = process::capture(Command::new(programs.join("initdb")).arg("--version"))?;
+    let is_usable = major_version(&version).is_some_and(|major| major >= OLDEST);
+    ensure!(
+        is_usable,
+        "the tests need PostgreSQL {OLDEST} or newer, and {} is {}: install a newer one, and put \
+         its programs first in PATH",
+        programs.display(),
+        version.trim()
+    );
+    Ok(programs)
+}
+
+fn install_programs() -> Result<PathBuf> {
     ensure!(
         process::can_install_packages(),
         "PostgreSQL's programs are missing: run `sudo apt-get install postgresql`"
@@ -146,16 +162,34 @@ fn find_programs() -> Result<PathBuf> {
     installed_programs().context("Debian's postgresql did not bring `initdb`")
 }
 
+/// Debian keeps them apart by version and out of `PATH`.
 fn installed_programs() -> Option<PathBuf> {
     if let Some(initdb) = process::find_program("initdb") {
         return initdb.parent().map(Path::to_owned);
     }
     let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
-    versions
+    let programs = versions
         .flatten()
-        .map(|version| version.path().join("bin"))
-        .filter(|programs| programs.join("initdb").exists())
-        .max()
+        .map(|version| version.path())
+        .filter(|version| version.join("bin/initdb").exists());
+    newest(programs).map(|version| version.join("bin"))
+}
+
+/// Of directories that are named by their version. As a text, `9.6` would be after `16`.
+fn newest(versions: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
+    versions.max_by_key(|version| {
+        let name = version.file_name().unwrap_or_default().to_string_lossy();
+        name.split('.')
+            .map(|part| part.parse::<u32>().unwrap_or_default())
+            .collect::<Vec<_>>()
+    })
+}
+
+/// `initdb (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)` is 15, and so is `15beta1`.
+fn major_version(version: &str) -> Option<u32> {
+    let (_, number) = version.split_once("(PostgreSQL) ")?;
+    let digits = number.split(|character: char| !character.is_ascii_digit());
+    digits.into_iter().next()?.parse().ok()
 }
 
 fn most_connections() -> usize {
@@ -166,4 +200,25 @@ fn most_connections() -> usize {
 fn free_port() -> Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").context("there is no free port")?;
     Ok(listener.local_addr()?.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_of_several_versions_is_found_by_its_number() {
+        let installed = ["9.6", "16", "13"].map(PathBuf::from);
+        assert_eq!(newest(installed.into_iter()), Some(PathBuf::from("16")));
+        assert_eq!(newest(std::iter::empty()), None);
+    }
+
+    #[test]
+    fn postgresqls_version_is_read() {
+        let debian = "initdb (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n";
+        assert_eq!(major_version(debian), Some(15));
+        assert_eq!(major_version("initdb (PostgreSQL) 9.6.24"), Some(9));
+        assert_eq!(major_version("initdb (PostgreSQL) 18beta1"), Some(18));
+        assert_eq!(major_version("initdb 15"), None);
+    }
 }

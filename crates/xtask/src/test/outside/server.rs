@@ -57,16 +57,14 @@ impl Server {
         let label = postgres.map_or("sqlite", |_| "postgres");
         let name = format!("zerogpu-billing-outside-{label}-{}", std::process::id());
         let scratch = std::env::temp_dir().join(name);
-        fs::create_dir(&scratch)
-            .with_context(|| format!("could not make {}", scratch.display()))?;
         let addr = free_address()?;
-        let mut data = vec![
+        let data = vec![
             "--data".to_owned(),
             scratch.join("data").display().to_string(),
         ];
-        if let Some(postgres) = postgres {
-            data.extend(["--database-url".to_owned(), make_database(postgres)?]);
-        }
+        fs::create_dir(&scratch)
+            .with_context(|| format!("could not make {}", scratch.display()))?;
+        // From here on its end removes the directory, whatever fails.
         let mut server = Self {
             url: format!("http://{addr}"),
             addr,
@@ -82,6 +80,10 @@ impl Server {
             data,
             child: None,
         };
+        if let Some(postgres) = postgres {
+            let database = make_database(postgres)?;
+            server.data.extend(["--database-url".to_owned(), database]);
+        }
         let addr = addr.to_string();
         let printed = process::capture(server.command(&["seed"]).args(["--addr", &addr]))?;
         let line = printed.lines().last().context("`seed` printed nothing")?;
@@ -103,12 +105,9 @@ impl Server {
     /// A subcommand on this server's data. Our own settings would contradict its arguments.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
-        command.args(words).args(&self.data);
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("BILLING_") {
-                command.env_remove(name);
-            }
-        }
+        process::without_settings(&mut command)
+            .args(words)
+            .args(&self.data);
         command
     }
 
