@@ -5,6 +5,7 @@
 
 pub(crate) mod book;
 mod rate_card;
+mod rows;
 
 use std::sync::Arc;
 
@@ -60,15 +61,14 @@ impl Rates {
     ) -> Result<LoadedRates, RateCardError> {
         let card = RateCard::parse(json)?;
         let mut tx = self.core.db.begin().await?;
-        rate_card::turn_in(&mut tx, self.core.db.engine()).await?;
+        rows::turn_in(&mut tx, self.core.db.engine()).await?;
         let now = micros(self.core.now());
         for (position, model) in (0_i64..).zip(&card.models) {
-            rate_card::upsert_model_in(&mut tx, model, position).await?;
-            rate_card::insert_rates_in(&mut tx, model, micros(effective_at), now).await?;
+            rows::upsert_model_in(&mut tx, model, position).await?;
+            rows::insert_rates_in(&mut tx, model, micros(effective_at), now).await?;
         }
         for (position, model) in (0_i64..).zip(&card.comparison) {
-            rate_card::upsert_comparison_in(&mut tx, model, position, micros(effective_at), now)
-                .await?;
+            rows::upsert_comparison_in(&mut tx, model, position, micros(effective_at), now).await?;
         }
         tx.commit().await?;
         Ok(LoadedRates {
