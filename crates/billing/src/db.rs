@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::migrate::Migrator;
-use sqlx::{Any, AnyPool, Connection, Executor, Row, Transaction};
+use sqlx::{Any, AnyPool, Connection, Database, Executor, Pool, Row, Transaction};
+use tracing::Instrument;
 use types::time::Timestamp;
 
 use crate::StoreError;
@@ -143,22 +144,20 @@ impl Db {
 
     /// Begins a transaction that will write.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
-        Ok(match self.engine {
-            Engine::Sqlite => self.writers.begin_with("begin immediate").await?,
-            Engine::Postgres => self.writers.begin().await?,
-        })
+        let statement = match self.engine {
+            Engine::Sqlite => "begin immediate",
+            Engine::Postgres => "begin",
+        };
+        begin_whole(&self.writers, statement).await
     }
 
     /// Begins a transaction that sees one state throughout and writes nothing.
     pub(crate) async fn begin_read(&self) -> Result<Transaction<'static, Any>, StoreError> {
-        Ok(match self.engine {
-            Engine::Sqlite => self.readers.begin().await?,
-            Engine::Postgres => {
-                self.readers
-                    .begin_with("begin isolation level repeatable read, read only")
-                    .await?
-            }
-        })
+        let statement = match self.engine {
+            Engine::Sqlite => "begin",
+            Engine::Postgres => "begin isolation level repeatable read, read only",
+        };
+        begin_whole(&self.readers, statement).await
     }
 
     /// For a single read.
@@ -169,6 +168,25 @@ impl Db {
     /// For a single write that needs no other.
     pub(crate) const fn writers(&self) -> &AnyPool {
         &self.writers
+    }
+}
+
+/// Begins a transaction in a task of its own, so that a caller who goes away meanwhile (a browser
+/// that hangs up) does not stop it halfway: the driver for PostgreSQL would give the connection
+/// back with a transaction open that it knows nothing of, and whoever came next would write into
+/// it. Begun as a whole, it is rolled back like every other that is dropped.
+///
+/// Source: <https://github.com/transact-rs/sqlx/issues/4393>
+pub(crate) async fn begin_whole<D: Database>(
+    pool: &Pool<D>,
+    statement: &'static str,
+) -> Result<Transaction<'static, D>, StoreError> {
+    let pool = pool.clone();
+    let begun = async move { pool.begin_with(statement).await };
+    match tokio::spawn(begun.in_current_span()).await {
+        Ok(begun) => Ok(begun?),
+        // It is never aborted; it ended by a panic, or with the whole runtime.
+        Err(_) => Err(StoreError::Busy),
     }
 }
 

@@ -21,6 +21,7 @@ mod holds_proof;
 mod holds_race;
 mod holds_random;
 mod holds_refusals;
+mod hung_up;
 mod memberships;
 mod metering;
 mod metering_race;

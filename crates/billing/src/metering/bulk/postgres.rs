@@ -13,7 +13,7 @@ use super::{
     in_order, known_of,
 };
 use crate::StoreError;
-use crate::db::micros;
+use crate::db::{begin_whole, micros};
 use crate::holds::desk::{Asked, Found};
 use crate::holds::rows::postgres as rows;
 use crate::metering::event_key::KeyForm;
@@ -35,7 +35,7 @@ impl Bulk for PostgresBulk {
     type Tx = PostgresTx;
 
     async fn begin(&self) -> Result<PostgresTx, StoreError> {
-        Ok(PostgresTx(self.0.begin().await?))
+        Ok(PostgresTx(begin_whole(&self.0, "begin").await?))
     }
 }
 
