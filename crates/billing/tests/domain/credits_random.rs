@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use billing::credits::{Expiry, MOST_LOTS, NewGrant};
 use billing::{ApiKeyCaller, StartTopUp};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::TestCaseResult;
 use types::ids::TopUpId;
 use types::money::{Cents, Money};
 use types::tenancy::Viewer;
@@ -16,10 +16,8 @@ use types::usage::{Tokens, UsageEvent};
 
 use crate::credits_model::{Act, GrantAct, HOUR, Model, acts};
 use crate::gateway_side::VISA;
+use crate::random;
 use crate::world::{World, event};
-
-/// Histories of a test, each told in two ways; there are four such tests.
-const HISTORIES: u32 = 250;
 
 /// How a history is told.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,18 +37,11 @@ struct Party<'w> {
 
 impl<'w> Party<'w> {
     async fn new(world: &'w World, name: String, telling: Telling) -> Self {
-        let (tenancy, operator) = (world.billing.tenancy(), world.billing.operator());
-        let owner = world.owner.user;
-        let organization = tenancy.create_organization(&name, owner).await.unwrap();
-        let project = operator.create_project(organization, "P").await.unwrap();
-        let key = operator.create_key(organization, project, "K").await;
-        let (_, secret) = key.unwrap();
-        let keys = world.billing.api_keys();
-        let viewer = tenancy.viewer(owner, organization).await.unwrap().unwrap();
+        let (viewer, caller) = random::organization(world, &name).await;
         Self {
             world,
             viewer,
-            caller: keys.authenticate(&secret).await.unwrap().unwrap(),
+            caller,
             telling,
             name,
         }
@@ -162,12 +153,13 @@ fn same_again(acts: Vec<Act>) -> Vec<Act> {
     acts.into_iter().map(again).collect()
 }
 
-async fn check(world: &World, number: u32, acts: &[Act]) -> Result<(), TestCaseError> {
+async fn check(world: &World, number: u32, acts: Vec<Act>) -> TestCaseResult {
+    let acts = same_again(acts);
     let mut model = Model::default();
     let together = Party::new(world, format!("T{number}"), Telling::Together).await;
     let one_by_one = Party::new(world, format!("O{number}"), Telling::OneByOne).await;
     let parties = [together, one_by_one];
-    for act in acts {
+    for act in &acts {
         if let Act::Wait { hours } = act {
             world.clock.advance(*hours * HOUR);
         }
@@ -202,53 +194,24 @@ async fn check(world: &World, number: u32, acts: &[Act]) -> Result<(), TestCaseE
     Ok(())
 }
 
-fn run() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let world = runtime.block_on(async {
-        let world = World::new().await;
-        let odd = billing::rates::SEED_JSON.replace("\"0.15\"", "\"0.000007\"");
-        let effective_at = "2026-02-01T00:00:00Z".parse().unwrap();
-        let rates = world.billing.rates();
-        rates.load(&odd, effective_at).await.unwrap();
-        world
-    });
-    let config = Config {
-        cases: HISTORIES,
-        failure_persistence: None,
-        max_shrink_iters: 200,
-        ..Config::default()
-    };
-    let number = std::cell::Cell::new(0);
-    TestRunner::new(config)
-        .run(&acts(), |acts| {
-            number.set(number.get() + 1);
-            runtime.block_on(check(&world, number.get(), &same_again(acts)))
-        })
-        .unwrap();
-    runtime.block_on(world.finish());
-}
-
 // Four, so that they run beside each other: together 1,000 histories.
 
 #[test]
 fn random_histories_end_where_the_model_does() {
-    run();
+    random::histories(acts(), check);
 }
 
 #[test]
 fn more_random_histories_end_where_the_model_does() {
-    run();
+    random::histories(acts(), check);
 }
 
 #[test]
 fn still_more_random_histories_end_where_the_model_does() {
-    run();
+    random::histories(acts(), check);
 }
 
 #[test]
 fn the_last_random_histories_end_where_the_model_does() {
-    run();
+    random::histories(acts(), check);
 }

@@ -17,6 +17,7 @@ mod gateway_side;
 mod history;
 mod holds;
 mod holds_credit;
+mod holds_model;
 mod holds_proof;
 mod holds_race;
 mod holds_random;
@@ -33,6 +34,7 @@ mod payment_methods_at_the_gateway;
 mod prepaid;
 mod proof;
 mod proof_lots;
+mod random;
 mod rates;
 mod rollups;
 #[path = "../../../ledger/tests/ledger/tamper.rs"]
