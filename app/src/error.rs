@@ -181,7 +181,6 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// The domain writes lower-case clauses; a page shows sentences.
-#[cfg(any(feature = "ssr", test))]
 pub(crate) fn sentence(clause: &str) -> String {
     let mut letters = clause.chars();
     let Some(first) = letters.next() else {

@@ -14,7 +14,9 @@ use crate::error::AppError;
 use crate::server_fns::page_client::ORGANIZATION_HEADER;
 
 pub use crate::layout::payments_mode::PaymentsMode;
+pub use crate::layout::stripe_script::StripeScript;
 pub use billing::Billing;
+pub use billing::StartRefund;
 pub use billing::StartTopUp;
 pub use cookies::{clear_session_cookie, session_cookie_name, session_token, set_session_cookie};
 pub use form::{Form, take_refusal};
@@ -45,6 +47,8 @@ pub struct SiteOptions {
     pub dev_reload: bool,
     /// Whether the payments of this installation move money.
     pub payments: PaymentsMode,
+    /// Stripe's script draws the card fields.
+    pub stripe_script: bool,
 }
 
 /// The domain. Absent while the router lists the routes, hence an error and not a panic.
@@ -86,5 +90,16 @@ pub fn site_options() -> SiteOptions {
         secure_cookies: true,
         dev_reload: false,
         payments: PaymentsMode::Live,
+        stripe_script: false,
     })
+}
+
+/// Whether Stripe's script may run in the document that is being made.
+pub fn stripe_script() -> StripeScript {
+    let path = || use_context::<http::request::Parts>().map(|parts| parts.uri.path().to_owned());
+    if site_options().stripe_script {
+        path().map_or(StripeScript::Elsewhere, |path| StripeScript::at(&path))
+    } else {
+        StripeScript::Unused
+    }
 }

@@ -10,6 +10,10 @@ import type { Card } from './cards.ts';
 import type { Gateway, Organization, Person } from './organization.ts';
 import type { Charge, Processor } from './processor.ts';
 
+type Added =
+  | { state: 'saved' | 'saved_before'; id: string }
+  | { state: 'requires_action'; setup: string; url: string };
+
 export class Account {
   private gatewayOnce: Promise<Gateway> | undefined;
 
@@ -24,11 +28,20 @@ export class Account {
     await this.post('sign_in', { email: person.email, password: person.password, next: '' });
   }
 
-  /** Saves a card; its id. */
+  /** Saves a card, and tells its bank yes where it asks; its id. */
   async saveCard(card: Card): Promise<string> {
     const token = await this.processor.tokenize(card);
-    const method = await this.post<{ id: string }>('add_payment_method', { token });
-    return method.id;
+    const added = await this.post<Added>('add_payment_method', { token });
+    if (added.state !== 'requires_action') {
+      return added.id;
+    }
+    await this.processor.approve(added.url);
+    const { setup } = added;
+    const saved = await this.post<Added>('finish_payment_method', { setup });
+    if (saved.state === 'requires_action') {
+      throw new Error('its bank still asks');
+    }
+    return saved.id;
   }
 
   /** Adds credit with a saved card. */

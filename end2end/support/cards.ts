@@ -36,6 +36,11 @@ export const asksAlways = card('4000002760003184');
 /** Its bank asks, and declines after that. */
 export const asksThenDeclines = card('4000008400001629');
 
+/** The bank takes its time to take a refund. */
+export const refundsLater = card('4000000000007726');
+/** Its owner complains about every payment. */
+export const disputed = card('4000000000000259');
+
 /** The first answer about a charge is lost, and the money was taken. */
 export const answerLostAfter = card('4000009900000012');
 /** The first answer about a charge is lost, and nothing had happened. */

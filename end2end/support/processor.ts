@@ -11,6 +11,9 @@ import type { Server } from './server.ts';
 /** More than a worker makes of anything. */
 const MOST_PAGES = 50;
 
+/** The publishable key of who pays through Stripe. */
+export const STRIPE_KEY = 'pk_test_browser_tests';
+
 export interface Charge {
   id: string;
   amount: number;
@@ -27,6 +30,16 @@ export class Processor {
     return new Processor(`${server.url}/sandbox`, await secretKey(server.data));
   }
 
+  /** What another server is told to pay through this processor as if it were Stripe itself. */
+  asStripe(): string[] {
+    return [
+      `--stripe-secret-key=${this.secretKey}`,
+      `--stripe-publishable-key=${STRIPE_KEY}`,
+      '--stripe-webhook-secret=whsec_browser_tests',
+      `--gateway-url=${this.url}`,
+    ];
+  }
+
   /** Every charge that was tried for the organization, newest first. */
   async charges(organization: string): Promise<Charge[]> {
     const customers = await this.list<{ id: string; metadata: Record<string, string> }>(
@@ -35,6 +48,20 @@ export class Processor {
     const ours = customers.filter(({ metadata }) => metadata['organization_id'] === organization);
     const lists = ours.map(({ id }) => this.list<Charge>(`/v1/charges?limit=100&customer=${id}`));
     return (await Promise.all(lists)).flat();
+  }
+
+  /** A bank has sent a new card, as card networks tell: all of the organization's get this expiry. */
+  async replaceCards(organization: string, month: number, year: number): Promise<void> {
+    const customers = await this.list<{ id: string; metadata: Record<string, string> }>(
+      '/v1/customers?limit=100',
+    );
+    for (const { id } of customers.filter((it) => it.metadata['organization_id'] === organization)) {
+      const cards = await this.list<{ id: string }>(`/v1/payment_methods?limit=100&customer=${id}`);
+      for (const card of cards) {
+        const fields = { 'card[exp_month]': String(month), 'card[exp_year]': String(year) };
+        await this.call('POST', `/_control/payment_methods/${card.id}/automatic_update`, fields);
+      }
+    }
   }
 
   /** What a browser does with a card: gives it to the processor and gets a token. */
@@ -49,6 +76,16 @@ export class Processor {
       'billing_details[address][country]': 'US',
     });
     return method.id;
+  }
+
+  /** What the owner of a card does on the page of its bank. */
+  async approve(url: string): Promise<void> {
+    const client_secret = new URL(url).searchParams.get('client_secret') ?? '';
+    const body = new URLSearchParams({ client_secret, outcome: 'approve' });
+    const response = await fetch(url, { method: 'POST', body, redirect: 'manual' });
+    if (response.status >= 400) {
+      throw new Error(`${url}: ${response.status} ${await response.text()}`);
+    }
   }
 
   /** Orders that the next answers to calls under `target` are lost, and nothing is done. */

@@ -38,8 +38,11 @@ export class Server {
     private readonly log: string,
   ) {}
 
-  /** `name` tells it from every other server of this run; its log goes to `logs`. */
-  static async start(name: string, logs: string): Promise<Server> {
+  /**
+   * `name` tells it from every other server of this run; its log goes to `logs`. `more` is said to
+   * `serve` alone.
+   */
+  static async start(name: string, logs: string, more: string[] = []): Promise<Server> {
     const data = await mkdtemp(join(tmpdir(), `zerogpu-billing-${name}-`));
     const database = await Database.make(`${name}_${process.pid}`);
     await mkdir(logs, { recursive: true });
@@ -48,7 +51,7 @@ export class Server {
     const where = ['--data', data, ...database.args];
     const seeded: Seeded = JSON.parse(await run(['seed', '--empty', '--addr', addr, ...where]));
     const site = settings.site === undefined ? [] : ['--site', settings.site];
-    const child = start(['serve', '--addr', addr, ...site, ...where], log);
+    const child = start(['serve', '--addr', addr, ...site, ...where, ...more], log);
     const server = new Server(`http://${addr}`, seeded, data, database, child, log);
     await server.ready();
     return server;

@@ -7,9 +7,10 @@ import { randomUUID } from 'node:crypto';
 import type { Page } from '@playwright/test';
 
 import { expectAccessible, expectNoSidewaysScroll } from '../support/accessibility.ts';
-import { asksAlways, declined, mastercard, visa } from '../support/cards.ts';
+import { asksAlways, declined, disputed, mastercard, visa, type Card } from '../support/cards.ts';
 import { hydrated } from '../support/hydration.ts';
 import { ONE_REQUEST, stranger } from '../support/organization.ts';
+import { CardFields } from '../support/pages/add_credit.ts';
 import { expect, test } from '../support/test.ts';
 
 const SCREENS = [
@@ -80,6 +81,51 @@ for (const colorScheme of ['dark', 'light'] as const) {
         await expectSound(page, 'the question before a card is removed');
         await history.open();
         await expectSound(page, 'Billing History');
+        await history.rows.getByRole('link', { name: 'Refund of' }).click();
+        const refund = page.getByRole('dialog', { name: 'Refund unused credit' });
+        await expectSound(page, 'a refund');
+        await refund.getByLabel('Amount to refund (USD)').fill('501');
+        await refund.getByRole('button', { name: 'Refund' }).click();
+        await expectSound(page, 'a refund of too much');
+        await refund.getByLabel('Amount to refund (USD)').fill('7');
+        await refund.getByRole('button', { name: 'Refund' }).click();
+        await expect(refund.getByText('$7.00 was refunded')).toBeVisible();
+        await expectSound(page, 'a refund that was made');
+        await refund.getByRole('button', { name: 'Done' }).click();
+        await expectSound(page, 'Billing History with a refund');
+      });
+
+      test('adding a card is sound in every state, and so is a dispute', async ({
+        account,
+        billing,
+        history,
+        page,
+      }) => {
+        await account.addCredit('25.00', await account.saveCard(disputed));
+        const banner = page.getByText('A payment is disputed at the bank');
+        await expect(async () => {
+          await billing.open();
+          await expect(banner).toBeVisible({ timeout: 1_000 });
+        }).toPass();
+        await expectSound(page, 'a dispute');
+        const dialog = page.getByRole('dialog', { name: 'Add payment method' });
+        const save = async (card: Card): Promise<void> => {
+          await billing.methodsCard.getByRole('link', { name: 'Add payment method' }).click();
+          await new CardFields(dialog).fill(card);
+          await dialog.getByRole('button', { name: 'Save card' }).click();
+        };
+        await save(asksAlways);
+        const bank = dialog.getByTitle('Confirmation by your bank').contentFrame();
+        await expect(bank.getByRole('button', { name: 'Approve' })).toBeVisible();
+        await expectSound(page, 'the question of the bank');
+        await bank.getByRole('button', { name: 'Approve' }).click();
+        await expect(dialog).toBeHidden();
+        await save(asksAlways);
+        await bank.getByRole('button', { name: 'Approve' }).click();
+        await expect(dialog.getByText('is already saved')).toBeVisible();
+        await expectSound(page, 'a card that was saved before');
+        await history.open();
+        await expectSound(page, 'Billing History with a dispute');
       });
 
       test('the dialog is sound in every state', async ({ billing, page }) => {

@@ -144,7 +144,7 @@ test('Billing History is a table with a head and a row for each movement', async
         - rowgroup:
           - row:
             - cell /^\\d+\\/\\d+\\/\\d+, \\d+:\\d+:\\d+ [AP]M$/
-            - cell "Credit Visa ···· 4242"
+            - cell "Credit Visa ···· 4242 · Refund of $5.00"
             - cell "+$5.00"
             - cell "Credit"
   `);

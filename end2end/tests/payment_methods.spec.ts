@@ -1,6 +1,6 @@
 import type { Locator } from '@playwright/test';
 
-import { amex, declined, mastercard, visa } from '../support/cards.ts';
+import { amex, asksAlways, declined, mastercard, visa } from '../support/cards.ts';
 import { CardFields } from '../support/pages/add_credit.ts';
 import type { BillingPage } from '../support/pages/billing.ts';
 import { expect, test } from '../support/test.ts';
@@ -92,6 +92,7 @@ test('a card is removed only after being asked about', async ({ account, billing
     await expect(question).toContainText('Visa ···· 4242');
   };
   await ask();
+  await expect(question).toContainText('is the only saved card. Without it, adding credit asks');
   await question.getByRole('button', { name: 'Keep it' }).click();
   await expect(question).toBeHidden();
   await expect(billing.methods).toHaveCount(1);
@@ -102,4 +103,97 @@ test('a card is removed only after being asked about', async ({ account, billing
   await expect(billing.methods).toHaveCount(0);
   await billing.open();
   await expect(billing.methods).toHaveCount(0);
+});
+
+test('removing the default says which card takes its place, and it does', async ({
+  account,
+  billing,
+  page,
+}) => {
+  await account.saveCard(visa);
+  await account.saveCard(mastercard);
+  await account.saveCard(amex);
+  await billing.open();
+  await billing.methodsCard.getByLabel('Change Visa ···· 4242').click();
+  await billing.methodsCard.getByRole('link', { name: 'Remove' }).click();
+  const question = page.getByRole('dialog', { name: 'Remove this card?' });
+  await expect(question).toContainText('American Express ···· 0005 becomes the default.');
+  await question.getByRole('button', { name: 'Remove card' }).click();
+  await expect(methodOf(billing, 'American Express')).toContainText('Default');
+  await expect(billing.methods).toHaveCount(2);
+});
+
+test('a card whose bank asks is saved once its owner has confirmed it in the frame', async ({
+  account,
+  billing,
+  page,
+}) => {
+  await billing.open();
+  await billing.methodsCard.getByRole('link', { name: 'Add payment method' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Add payment method' });
+  await new CardFields(dialog).fill(asksAlways);
+  await dialog.getByRole('button', { name: 'Save card' }).click();
+  await expect(dialog.getByRole('status')).toContainText('Confirm below to save the card');
+  const bank = dialog.getByTitle('Confirmation by your bank').contentFrame();
+  await expect(bank.getByRole('button', { name: 'Approve' })).toBeVisible();
+  await expect(billing.methods).toHaveCount(0);
+  await bank.getByRole('button', { name: 'Approve' }).click();
+  await expect(dialog).toBeHidden();
+  await expect(billing.methods).toContainText('Visa ···· 3184');
+  expect(await account.charges()).toEqual([]);
+});
+
+test('a card whose owner does not confirm it is not saved, and what was typed stays', async ({
+  billing,
+  complaints,
+  page,
+}) => {
+  complaints.expect(/status of 400 .*\/api\/finish_payment_method/);
+  await billing.open();
+  await billing.methodsCard.getByRole('link', { name: 'Add payment method' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Add payment method' });
+  const card = new CardFields(dialog);
+  await card.fill(asksAlways);
+  await dialog.getByRole('button', { name: 'Save card' }).click();
+  const bank = dialog.getByTitle('Confirmation by your bank').contentFrame();
+  await bank.getByRole('button', { name: 'Fail' }).click();
+  await expect(dialog.getByRole('alert')).toContainText('could not confirm that it was you');
+  await expect(card.number).toHaveValue('4000 0027 6000 3184');
+  await dialog.getByRole('button', { name: 'Close' }).click();
+  await expect(billing.methods).toHaveCount(0);
+});
+
+test('the same card again is one card, and it is said', async ({ account, billing, page }) => {
+  await account.saveCard(visa);
+  await billing.open();
+  await billing.methodsCard.getByRole('link', { name: 'Add payment method' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Add payment method' });
+  await new CardFields(dialog).fill({ ...visa, expiry: '08 / 37' });
+  await dialog.getByRole('button', { name: 'Save card' }).click();
+  await expect(dialog.getByRole('status')).toHaveText('Visa ···· 4242 is already saved');
+  await expect(dialog).toContainText('Its expiry is 08 / 37.');
+  await dialog.getByRole('button', { name: 'Done' }).click();
+  await expect(billing.methods).toHaveCount(1);
+  await expect(billing.methods).toContainText('Expires 08 / 37');
+});
+
+test('a card says that it expires soon, and that its bank has renewed it', async ({
+  account,
+  billing,
+  processor,
+}) => {
+  await account.saveCard(visa);
+  const today = new Date();
+  const [year, month] = [today.getUTCFullYear(), today.getUTCMonth() + 1];
+  const replaced = async (month: number, year: number, words: string): Promise<void> => {
+    await processor.replaceCards(account.organization.id, month, year);
+    // The processor tells the server, which then asks.
+    await expect(async () => {
+      await billing.open();
+      await expect(billing.methods).toContainText(words, { timeout: 1_000 });
+    }).toPass();
+  };
+  const two = (figure: number): string => String(figure % 100).padStart(2, '0');
+  await replaced(month, year, `Expires soon: ${two(month)} / ${two(year)}`);
+  await replaced(9, year + 9, `Expires 09 / ${two(year + 9)}`);
 });

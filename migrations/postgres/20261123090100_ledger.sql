@@ -56,9 +56,9 @@ create table batches (
 
 -- Serves the balance at the end of each day.
 create index batches_by_time on batches (organization_id, booked_at, sequence);
--- Serves the history of credit that was given and that expired, among much usage.
+-- Serves the history of credit that was given, that expired and that was disputed, among much usage.
 create index batches_of_credit on batches (organization_id, booked_at, id)
-where code in ('grant', 'grant_expiry');
+where code in ('grant', 'grant_expiry', 'dispute');
 
 -- Where the value on an organization's prepaid and promotional accounts is from, and until when it
 -- counts: what is left of an account's lots is together the account's balance.

@@ -20,11 +20,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{
-    DatabaseConfig, GateConfig, GatewayChoice, GatewayConfig, ListenConfig, PublicUrl, SiteConfig,
-    reachable,
+    DatabaseConfig, GateConfig, GatewayChoice, GatewayConfig, ListenConfig, PublicUrl,
+    RefundConfig, SiteConfig, reachable,
 };
 use crate::parts::{
-    Parts, SANDBOX_PATH, SandboxAddresses, WebOptions, gateway_origins, open_billing, open_sandbox,
+    Parts, SANDBOX_PATH, SandboxAddresses, WebOptions, open_billing_within, open_sandbox,
     payments_mode, stripe_settings,
 };
 use crate::web::site::Site;
@@ -50,6 +50,8 @@ pub struct ServeConfig {
     pub gateway: GatewayConfig,
     #[command(flatten)]
     pub gate: GateConfig,
+    #[command(flatten)]
+    pub refunds: RefundConfig,
 }
 
 /// A server that answers.
@@ -104,7 +106,8 @@ impl Server {
         let public_url = config.listen.address.public_url(addr)?;
         warn_of_doubts(config, &choice, addr, &public_url);
         let (gateway, sandbox) = open_gateway(config, &choice, addr, &public_url).await?;
-        let billing = open_billing(&config.database, gateway).await?;
+        let window = config.refunds.window();
+        let billing = open_billing_within(&config.database, gateway, window).await?;
         billing
             .migrate()
             .await
@@ -116,7 +119,7 @@ impl Server {
             public_url: public_url.clone(),
             dev: config.site.dev,
             client_address_header: config.listen.client_address_header.clone(),
-            gateway_origins: gateway_origins(&choice),
+            stripe_script: matches!(choice, GatewayChoice::Stripe(_)),
             payments: payments_mode(&choice),
         };
         let (sandbox, sandbox_listener) = sandbox.unzip();

@@ -11,6 +11,7 @@ use anyhow::{Context, ensure};
 use app::ssr::PaymentsMode;
 use axum::extract::FromRef;
 use billing::{Billing, BillingSettings, GatewaySettings, SystemClock};
+use chrono::TimeDelta;
 use http::{HeaderName, StatusCode};
 use leptos::config::LeptosOptions;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -50,8 +51,8 @@ pub(crate) struct WebOptions {
     pub secure_cookies: bool,
     pub dev: bool,
     pub client_address_header: Option<HeaderName>,
-    /// Where the browser may send card fields and show the bank's page, beside ourselves.
-    pub gateway_origins: Vec<String>,
+    /// Stripe's script draws the card fields, on the pages that pay.
+    pub stripe_script: bool,
     /// Whether payments move money.
     pub payments: PaymentsMode,
 }
@@ -102,11 +103,21 @@ pub(crate) async fn open_billing(
     database: &DatabaseConfig,
     gateway: GatewaySettings,
 ) -> anyhow::Result<Billing> {
+    open_billing_within(database, gateway, billing::USUAL_REFUND_WINDOW).await
+}
+
+/// The same, giving unused credit back for so long.
+pub(crate) async fn open_billing_within(
+    database: &DatabaseConfig,
+    gateway: GatewaySettings,
+    refund_window: TimeDelta,
+) -> anyhow::Result<Billing> {
     database.prepare_books()?;
     let settings = BillingSettings {
         database_url: database.url().expose_secret().to_owned(),
         gateway,
         top_up_limits: TopUpLimits::default(),
+        refund_window,
     };
     Billing::open(settings, Arc::new(SystemClock))
         .await
@@ -188,7 +199,7 @@ pub(crate) fn stripe_settings(keys: &StripeKeys, public_url: &PublicUrl) -> Gate
         secret_key: keys.secret_key.clone(),
         webhook_secrets: keys.webhook_secrets.clone(),
         tokenizer: TokenizerView {
-            url: format!("{}/v1/payment_methods", keys.base_url),
+            url: TokenizerView::STRIPE_SCRIPT.to_owned(),
             publishable_key: keys.publishable_key.clone(),
         },
         return_url: Some(return_url(public_url)),
@@ -199,27 +210,6 @@ pub(crate) fn stripe_settings(keys: &StripeKeys, public_url: &PublicUrl) -> Gate
 /// Where a bank's page leads back to.
 fn return_url(public_url: &PublicUrl) -> String {
     format!("{}{}", public_url.origin(), confirmed::PATH)
-}
-
-/// The origins that pages may talk to for this gateway. A content policy takes a path for a file:
-/// only what stands before it is named.
-pub(crate) fn gateway_origins(choice: &GatewayChoice) -> Vec<String> {
-    match choice {
-        GatewayChoice::Sandbox => Vec::new(),
-        GatewayChoice::Stripe(keys) => vec![
-            origin_of(&keys.base_url).to_owned(),
-            // The bank's page of a 3-D Secure payment.
-            "https://hooks.stripe.com".to_owned(),
-        ],
-    }
-}
-
-fn origin_of(url: &str) -> &str {
-    let after_scheme = url.find("://").map_or(0, |at| at + "://".len());
-    let length = url[after_scheme..]
-        .find(['/', '?', '#'])
-        .unwrap_or(url.len() - after_scheme);
-    &url[..after_scheme + length]
 }
 
 /// Whether payments move money: the sandbox's never do, Stripe's do with a live key.
@@ -243,20 +233,6 @@ mod tests {
             publishable_key: publishable_key.to_owned(),
             webhook_secrets: Vec::new(),
         })
-    }
-
-    #[test]
-    fn a_gateway_behind_a_path_is_named_by_its_origin() {
-        for (url, origin) in [
-            ("https://api.stripe.com", "https://api.stripe.com"),
-            (
-                "https://proxy.example:8443/stripe",
-                "https://proxy.example:8443",
-            ),
-            ("http://127.0.0.1:12111/v1", "http://127.0.0.1:12111"),
-        ] {
-            assert_eq!(gateway_origins(&stripe(url, "pk_live_1"))[0], origin);
-        }
     }
 
     #[test]

@@ -27,10 +27,18 @@ pub(crate) const HOLDS: &str = "billing_holds_total";
 pub(crate) const GATEWAY_EVENTS: &str = "billing_gateway_events_total";
 /// Pending payments that reconciliation brought to an end.
 pub(crate) const RECONCILED: &str = "billing_payments_reconciled_total";
+/// What the last comparison with the gateway found, by `kind`.
+pub(crate) const DISAGREEMENTS: &str = "billing_reconcile_disagreements";
+/// When the last comparison ended, in seconds since 1970.
+pub(crate) const COMPARED_AT: &str = "billing_reconcile_last_success_timestamp_seconds";
+/// Notices of the gateway that could not be applied and that nobody has dealt with.
+pub(crate) const PARKED_NOTICES: &str = "billing_gateway_notices_parked";
 /// Lots of credit that were taken out of the books because they were not used in time.
 pub(crate) const LOTS_EXPIRED: &str = "billing_credit_lots_expired_total";
 /// Top-ups that came to an end, by `outcome`: counted in the domain, where they are settled.
 const TOP_UPS: &str = "billing_top_ups_total";
+/// Refunds that came to an end, by `outcome`: counted in the domain as well.
+const REFUNDS: &str = "billing_refunds_total";
 
 /// Seconds: from what memory answers to what a slow gateway takes.
 const SECONDS_BUCKETS: [f64; 10] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
@@ -91,8 +99,18 @@ fn describe() {
     metrics::describe_counter!(HOLDS, "Holds asked for or settled");
     metrics::describe_counter!(GATEWAY_EVENTS, "Notices from the payment gateway");
     metrics::describe_counter!(RECONCILED, "Pending payments that were brought to an end");
+    metrics::describe_gauge!(
+        DISAGREEMENTS,
+        "What the gateway and the ledger do not say alike"
+    );
+    metrics::describe_gauge!(PARKED_NOTICES, "Notices that could not be applied");
+    metrics::describe_gauge!(
+        COMPARED_AT,
+        "When the gateway and the ledger were compared last"
+    );
     metrics::describe_counter!(LOTS_EXPIRED, "Lots of credit that were not used in time");
     metrics::describe_counter!(TOP_UPS, "Top-ups that came to an end");
+    metrics::describe_counter!(REFUNDS, "Refunds that came to an end");
 }
 
 /// How often histograms are folded; without it they grow between scrapes.

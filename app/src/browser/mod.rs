@@ -5,6 +5,7 @@
 
 pub mod attempt;
 pub mod place;
+pub mod stripe;
 pub mod tokenizer;
 
 use js_sys::{Date, Function, Promise, Reflect};
@@ -47,6 +48,21 @@ pub fn page_payments() -> Option<String> {
     document()
         .document_element()
         .and_then(|root| root.get_attribute("data-payments"))
+}
+
+/// Whether the document's content policy lets Stripe's script run, as the server wrote it.
+#[cfg(not(feature = "ssr"))]
+pub fn page_stripe() -> Option<String> {
+    document()
+        .document_element()
+        .and_then(|root| root.get_attribute("data-stripe"))
+}
+
+/// Loads the page anew from the server.
+#[cfg(not(feature = "ssr"))]
+pub fn reload() {
+    // A browser that refuses leaves the page as it is, and its links work.
+    let _ = window().location().reload();
 }
 
 /// Changes the look of the page at once; the cookie for the next one is the server's to set.

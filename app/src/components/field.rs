@@ -13,9 +13,10 @@ pub struct InputKind {
     pub placeholder: &'static str,
 }
 
+/// Gets the element and does the writing: some fields reformat what is typed.
+pub type Typing = Box<dyn Fn(&HtmlInputElement, RwSignal<String>)>;
+
 /// A labelled input of a payment form, with its hint and its message.
-///
-/// `on_input` gets the element and does the writing: some fields reformat what is typed.
 #[component]
 pub fn PaymentInput(
     field: PaymentField,
@@ -23,7 +24,7 @@ pub fn PaymentInput(
     kind: InputKind,
     value: RwSignal<String>,
     problems: Problems,
-    on_input: fn(&HtmlInputElement, RwSignal<String>),
+    on_input: Typing,
     /// Runs when the person has changed the input and goes on.
     #[prop(optional)]
     on_leave: Option<Callback<()>>,

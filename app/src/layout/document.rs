@@ -2,6 +2,7 @@ use leptos::prelude::*;
 use leptos_meta::MetaTags;
 
 use super::payments_mode::PaymentsMode;
+use super::stripe_script::StripeScript;
 use crate::App;
 use crate::server_fns::theme::Theme;
 
@@ -15,6 +16,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
             lang="en"
             data-theme=theme.attribute()
             data-payments=PaymentsMode::of_site().as_str()
+            data-stripe=StripeScript::of_document().attribute()
         >
             <head>
                 <meta charset="utf-8"/>

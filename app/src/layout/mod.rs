@@ -5,4 +5,5 @@ pub mod frame;
 mod page_change;
 pub mod payments_mode;
 mod sidebar;
+pub mod stripe_script;
 mod theme_switch;

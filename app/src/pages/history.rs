@@ -5,15 +5,27 @@ use leptos_meta::Title;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_navigate, use_query_map};
 use leptos_router::location::Url;
+use serde::{Deserialize, Serialize};
 use types::history::{HistoryCursor, HistoryPage as Page, HistoryRow};
+use types::ids::{RefundId, TopUpId};
+use types::refund::RefundOffer;
+use types::tenancy::Role;
 
 use crate::browser::{self, place};
 use crate::components::history_table::{HistoryTable, row_id};
 use crate::components::icon::{Glyph, Icon};
 use crate::components::load::Load;
+use crate::components::notice::{Notice, NoticeKind};
 use crate::components::page_header::PageHeader;
 use crate::components::problem::{GeneralProblem, Problem, Problems, explained};
+use crate::error::{AppError, sentence};
+use crate::pages::refund::{PlainRefund, RefundDialog, RefundForm, Refundable};
 use crate::server_fns::history::{MOST_PAGES, history_page};
+use crate::server_fns::refund::REFUND_FORM;
+#[cfg(feature = "ssr")]
+use crate::server_fns::refund::refund_offer;
+use crate::server_fns::refusal::{Refusal, take_refusal};
+use crate::server_fns::session::viewer;
 
 /// Which part of the history is shown. It stands in the address, so that whoever comes back finds
 /// the place again.
@@ -55,10 +67,11 @@ impl Part {
 #[component]
 pub fn HistoryPage() -> impl IntoView {
     let part = Part::read();
-    let page = Resource::new_blocking(
-        || (),
-        move |()| history_page(part.after.get_value(), Some(part.pages.get_untracked())),
-    );
+    let asked = use_query_map().get_untracked().get("refund");
+    let asked: Option<TopUpId> = asked.and_then(|id| id.parse().ok());
+    // Shared with the browser, so that it takes over the page as the server rendered it.
+    let plain = SharedValue::new(|| (RefundId::generate(), take_refusal(REFUND_FORM))).into_inner();
+    let page = Resource::new_blocking(|| (), move |()| load(part, asked));
     let above = view! {
         <a class="quiet-link back-link" href="/billing">
             <Icon glyph=Glyph::ArrowLeft/>
@@ -76,7 +89,7 @@ pub fn HistoryPage() -> impl IntoView {
         <Load
             resource=page
             skeleton=|| view! { <div class="card history-page skeleton" role="status" aria-label="Loading"></div> }
-            content=move |page| view! { <Rows page part/> }
+            content=move |loaded| view! { <Content loaded part plain=plain.clone()/> }
         />
     }
     .into_any()
@@ -95,8 +108,107 @@ fn keep_place(part: Part) {
     });
 }
 
+/// What the page shows, and to whom.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Loaded {
+    page: Page,
+    role: Role,
+    /// Of the credit that the address asks to give back.
+    offer: Option<(TopUpId, RefundOffer)>,
+}
+
+async fn load(part: Part, asked: Option<TopUpId>) -> Result<Loaded, AppError> {
+    let (after, pages) = (part.after.get_value(), part.pages.get_untracked());
+    let (page, viewer) = futures::join!(history_page(after, Some(pages)), viewer());
+    // By an address it is asked for without script alone: of a page that the server makes.
+    #[cfg(not(feature = "ssr"))]
+    let offer = asked.and(None);
+    #[cfg(feature = "ssr")]
+    let offer = match asked {
+        Some(top_up) => refund_offer(top_up).await?.map(|offer| (top_up, offer)),
+        None => None,
+    };
+    Ok(Loaded {
+        page: page?,
+        role: viewer?.role,
+        offer,
+    })
+}
+
+/// The rows, and what may be given back of them by who may.
 #[component]
-fn Rows(page: Page, part: Part) -> impl IntoView {
+fn Content(loaded: Loaded, part: Part, plain: (RefundId, Option<Refusal>)) -> impl IntoView {
+    let Loaded { page, role, offer } = loaded;
+    let may_refund = role.may_change_money();
+    let shown = RwSignal::new(page);
+    let refresh = Callback::new(move |()| {
+        spawn_local(async move {
+            let (after, pages) = (part.after.get_value(), part.pages.get_untracked());
+            // Without an answer the rows stay as they are; the next visit shows them.
+            if let Ok(page) = history_page(after, Some(pages)).await {
+                shown.try_set(page);
+            }
+        });
+    });
+    let form = RefundForm::new(refresh);
+    let asked = offer
+        .filter(|_| may_refund)
+        .and_then(|(top_up, offer)| Refundable::of_offer(top_up, offer));
+    let in_page = RwSignal::new(asked);
+    take_over(form, in_page, shown, part);
+    let refund = may_refund.then(|| {
+        Callback::new(move |row| {
+            if let Some(credit) = Refundable::of_row(&row) {
+                form.ask(credit);
+            }
+        })
+    });
+    let (id, refusal) = plain;
+    // There is no form to say it at.
+    let unsaid = match (&offer, &refusal) {
+        (Some((_, RefundOffer::Refused { why })), _) => Some(sentence(&why.to_string())),
+        (None, Some(refusal)) if !refusal.message.is_empty() => Some(refusal.message.clone()),
+        (Some((_, RefundOffer::Refundable { .. })), _) | (None, _) => None,
+    };
+    view! {
+        {unsaid.filter(|_| may_refund).map(|message| view! {
+            <Notice kind=NoticeKind::Bad>{message}</Notice>
+        })}
+        {move || in_page.get().map(|credit| view! {
+            <PlainRefund credit id refusal=refusal.clone()/>
+        })}
+        {move || view! { <Rows page=shown.get() part refund/> }}
+        {may_refund.then(|| view! { <RefundDialog form/> })}
+    }
+    .into_any()
+}
+
+/// Once the browser has taken over, the form that was in the page for want of script becomes the
+/// dialog.
+fn take_over(
+    form: RefundForm,
+    in_page: RwSignal<Option<Refundable>>,
+    shown: RwSignal<Page>,
+    part: Part,
+) {
+    let navigate = use_navigate();
+    Effect::new(move || {
+        let Some(credit) = in_page.get_untracked() else {
+            return;
+        };
+        // With its row, more is known of it.
+        let by_row = shown.with_untracked(|page| {
+            let mut credits = page.rows.iter().filter_map(Refundable::of_row);
+            credits.find(|row| row.top_up == credit.top_up)
+        });
+        in_page.set(None);
+        form.ask(by_row.unwrap_or(credit));
+        keep_in_address(&navigate, part);
+    });
+}
+
+#[component]
+fn Rows(page: Page, part: Part, refund: Option<Callback<HistoryRow>>) -> impl IntoView {
     if page.rows.is_empty() {
         return view! {
             <section class="card empty empty-page">
@@ -121,7 +233,7 @@ fn Rows(page: Page, part: Part) -> impl IntoView {
             </p>
         })}
         <section class="card history-page">
-            <HistoryTable rows caption="Billing history"/>
+            <HistoryTable rows caption="Billing history" refund/>
             {move || next.get().map(|cursor| view! { <LoadMore cursor rows next part/> })}
         </section>
     }
@@ -150,7 +262,7 @@ fn LoadMore(
                 Ok(page) => {
                     if let Some(first) = page.rows.first() {
                         // The link that had the focus goes away with the last page.
-                        browser::focus_after_render(row_id(first));
+                        browser::focus_after_render(row_id(&first.id));
                     }
                     part.pages.try_update(|pages| *pages += 1);
                     rows.try_update(|rows| rows.extend(page.rows));

@@ -4,4 +4,5 @@ pub mod billing;
 pub mod history;
 pub mod models;
 pub mod not_found;
+mod refund;
 pub mod sign_in;

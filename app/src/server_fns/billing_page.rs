@@ -2,6 +2,7 @@ use chrono::NaiveDate;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 use types::balance::Balance;
+use types::dispute::DisputeNotice;
 use types::history::HistoryRow;
 use types::ids::{OrganizationId, TopUpId};
 use types::money::{Cents, Money};
@@ -36,6 +37,8 @@ pub struct BillingPage {
     pub recent: Vec<HistoryRow>,
     /// The payment that waits for a person at their bank.
     pub waiting: Option<(TopUpId, Cents)>,
+    /// Money that banks hold or took because a card's owner complained.
+    pub dispute: Option<DisputeNotice>,
     pub plan: PlanView,
     pub limits: TopUpLimits,
     pub tokenizer: TokenizerView,
@@ -63,6 +66,7 @@ async fn load() -> Result<BillingPage, AppError> {
             .await?
             .rows,
         waiting: billing.top_ups().waiting(organization).await?,
+        dispute: billing.disputes().notice(organization).await?,
         plan: billing.rates().plan(organization).await?,
         limits: billing.top_ups().limits(),
         tokenizer: billing.top_ups().tokenizer(),

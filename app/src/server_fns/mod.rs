@@ -7,6 +7,7 @@ pub mod history;
 pub mod models;
 pub mod page_client;
 pub mod payment_method;
+pub mod refund;
 pub mod refusal;
 pub mod session;
 pub mod theme;

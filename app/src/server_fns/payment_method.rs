@@ -1,6 +1,6 @@
 use leptos::prelude::*;
 use types::ids::PaymentMethodId;
-use types::payment::PaymentMethodView;
+use types::payment::AddedCard;
 
 use crate::error::AppError;
 use crate::server_fns::page_client::PageClient;
@@ -10,10 +10,16 @@ use crate::ssr;
 /// The forms of the Payment methods card, where a refusal is kept for them.
 pub const PAYMENT_METHOD_FORM: &str = "payment_method";
 
-/// Saves the card that the gateway gave `token` for.
+/// Saves the card that the gateway gave `token` for, unless its bank asks about it first.
 #[server(name = AddPaymentMethod, prefix = "/api", endpoint = "add_payment_method", client = PageClient)]
-pub async fn add_payment_method(token: String) -> Result<PaymentMethodView, AppError> {
+pub async fn add_payment_method(token: String) -> Result<AddedCard, AppError> {
     ssr::respond(add(&token).await)
+}
+
+/// What became of a card whose bank asked about it.
+#[server(name = FinishPaymentMethod, prefix = "/api", endpoint = "finish_payment_method", client = PageClient)]
+pub async fn finish_payment_method(setup: String) -> Result<AddedCard, AppError> {
+    ssr::respond(finish(&setup).await)
 }
 
 /// Pays with this card from now on unless another is chosen.
@@ -29,11 +35,20 @@ pub async fn remove_payment_method(id: PaymentMethodId) -> Result<(), AppError> 
 }
 
 #[cfg(feature = "ssr")]
-async fn add(token: &str) -> Result<PaymentMethodView, AppError> {
+async fn add(token: &str) -> Result<AddedCard, AppError> {
     let viewer = ssr::viewer()?;
     Ok(ssr::billing()?
         .payment_methods()
-        .add(&viewer, token)
+        .set_up(&viewer, token)
+        .await?)
+}
+
+#[cfg(feature = "ssr")]
+async fn finish(setup: &str) -> Result<AddedCard, AppError> {
+    let viewer = ssr::viewer()?;
+    Ok(ssr::billing()?
+        .payment_methods()
+        .finish_set_up(&viewer, setup)
         .await?)
 }
 

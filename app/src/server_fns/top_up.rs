@@ -112,6 +112,18 @@ async fn find(id: TopUpId) -> Result<Option<TopUpView>, AppError> {
     Ok(ssr::billing()?.top_ups().find(&viewer, id).await?)
 }
 
+/// What the gateway's script needs to ask what the bank asks, where the bank has no page.
+#[server(name = GetTopUpSecret, prefix = "/api", endpoint = "top_up_secret", client = PageClient)]
+pub async fn top_up_secret(id: TopUpId) -> Result<Option<String>, AppError> {
+    ssr::respond(secret(id).await)
+}
+
+#[cfg(feature = "ssr")]
+async fn secret(id: TopUpId) -> Result<Option<String>, AppError> {
+    let viewer = ssr::viewer()?;
+    Ok(ssr::billing()?.top_ups().client_secret(&viewer, id).await?)
+}
+
 /// Gives a top-up up that waits for its person at the bank, and says how it stands then.
 #[server(name = CancelTopUp, prefix = "/api", endpoint = "cancel_top_up", client = PageClient)]
 pub async fn cancel_top_up(id: TopUpId) -> Result<Option<TopUpView>, AppError> {

@@ -94,6 +94,7 @@ async fn open(url: &str) -> Billing {
             timeout: Duration::from_secs(1),
         },
         top_up_limits: TopUpLimits::default(),
+        refund_window: billing::USUAL_REFUND_WINDOW,
     };
     let billing = Billing::open(settings, Arc::new(SystemClock))
         .await

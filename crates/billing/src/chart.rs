@@ -23,8 +23,11 @@ pub(crate) const fn owed(organization: OrganizationId) -> AccountId {
     AccountId::of(organization, "owed")
 }
 
-/// Money on its way from the gateway to the bank.
+/// Charges and refunds that the gateway has not finished: a charge whose fee is not known, a refund
+/// that is not sent. Of a finished payment nothing is on it.
 pub(crate) const GATEWAY_CLEARING: AccountId = AccountId::platform("gateway_clearing");
+/// What the gateway has of ours, or has paid out to the bank.
+pub(crate) const GATEWAY_BALANCE: AccountId = AccountId::platform("gateway_balance");
 /// What requests earned.
 pub(crate) const USAGE_REVENUE: AccountId = AccountId::platform("usage_revenue");
 /// What was given away.
@@ -33,14 +36,17 @@ pub(crate) const PROMOTION_EXPENSE: AccountId = AccountId::platform("promotion_e
 pub(crate) const EXPIRED_CREDIT: AccountId = AccountId::platform("expired_credit");
 /// What the gateway kept.
 pub(crate) const GATEWAY_FEES: AccountId = AccountId::platform("gateway_fees");
+/// What banks took for disputes and no credit bears.
+pub(crate) const DISPUTES: AccountId = AccountId::platform("disputes");
 
-const PLATFORM: [(AccountId, Normal); 7] = [
+const PLATFORM: [(AccountId, Normal); 8] = [
     (GATEWAY_CLEARING, Normal::Debit),
+    (GATEWAY_BALANCE, Normal::Debit),
     (USAGE_REVENUE, Normal::Credit),
     (GATEWAY_FEES, Normal::Debit),
     (PROMOTION_EXPENSE, Normal::Debit),
     (EXPIRED_CREDIT, Normal::Credit),
-    (AccountId::platform("disputes"), Normal::Debit),
+    (DISPUTES, Normal::Debit),
     (AccountId::platform("tax_payable"), Normal::Credit),
 ];
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::migrate::Migrator;
+use sqlx::pool::PoolConnectionMetadata;
 use sqlx::{Any, AnyPool, Connection, Database, Executor, Pool, Row, Transaction};
 use tracing::Instrument;
 use types::time::Timestamp;
@@ -26,6 +27,9 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 const SQLITE_READERS: u32 = 8;
 /// How long a caller waits for a connection before it is told that the database is busy.
 pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// For how long a connection may have waited without being asked whether it still answers.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// What durability and locking rest on must not depend on how the server or the role is set up;
 /// and a process that hangs lets go of its locks.
@@ -89,6 +93,8 @@ impl Db {
             let pool = AnyPoolOptions::new()
                 .max_connections(POSTGRES_CONNECTIONS)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
+                .test_before_acquire(false)
+                .before_acquire(|connection, idle| Box::pin(still_answers(connection, idle)))
                 .after_connect(|connection, _| {
                     Box::pin(async move {
                         connection.execute(POSTGRES_SESSION).await?;
@@ -194,6 +200,8 @@ fn sqlite_pool(connections: u32) -> AnyPoolOptions {
     AnyPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        // It is a file: it does not go away, and each was looked at when it was given back.
+        .test_before_acquire(false)
         .after_connect(|connection, _| {
             Box::pin(async move {
                 // Durable at commit, readers beside the writer, and a wait for another process.
@@ -209,9 +217,25 @@ fn sqlite_pool(connections: u32) -> AnyPoolOptions {
         .after_release(|connection, _| Box::pin(is_usable(connection)))
 }
 
+/// Whether a connection to PostgreSQL that has waited in the pool still leads somewhere. One that
+/// was given back a moment ago was looked at then: to ask again would double what a look-up costs.
+pub(crate) async fn still_answers<C: Connection>(
+    connection: &mut C,
+    idle: PoolConnectionMetadata,
+) -> Result<bool, sqlx::Error> {
+    if idle.idle_for >= IDLE {
+        connection.ping().await?;
+    }
+    Ok(true)
+}
+
 /// Whether a connection of SQLite's can be used again. When the disk is full SQLite rolls back by
 /// itself; the driver's own rollback then fails, and it takes the transaction for open for ever.
 pub(crate) async fn is_usable<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
+    // The usual end: one that was only read, or whose transaction was committed.
+    if !connection.is_in_transaction() {
+        return Ok(true);
+    }
     // Only now is a rollback carried out that was asked for by dropping.
     connection.ping().await?;
     Ok(!connection.is_in_transaction())

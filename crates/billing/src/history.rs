@@ -1,32 +1,25 @@
 //! Billing history: a projection of what was posted, with the top-ups that did not post among it.
 //!
-//! Three lists, each read by keyset and already in order, are merged: top-ups, joined to the ledger's
-//! batch where they posted, usage by day and project, and credit that was given or expired. Newest
-//! first; at the same instant by list, then by id. A row's place never changes: a top-up stands at
-//! the click, a day's usage at its first request.
+//! Four lists, each read by keyset and already in order, are merged: top-ups, joined to the ledger's
+//! batch where they posted, usage by day and project, credit that was given, expired or disputed, and
+//! refunds. Newest first; at the same instant by list, then by id. A row's place never changes: a
+//! top-up and a refund stand at the click, a day's usage at its first request.
 
 mod credit;
+mod refund;
+mod top_up;
 mod usage;
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
-use sqlx::Row;
-use sqlx::any::AnyRow;
-use types::history::{HistoryCursor, HistoryKind, HistoryPage, HistoryRow, HistoryStatus};
-use types::ids::{OrganizationId, TopUpId};
-use types::money::{Cents, Money};
+use types::history::{HistoryCursor, HistoryPage, HistoryRow};
+use types::ids::OrganizationId;
 
-use crate::db::{id, micros, optional_time, time, time_from};
-use crate::payments::method::card;
-use crate::top_up::state::State;
-use crate::top_up::store::read_state;
+use crate::db::time_from;
 use crate::{Core, Problem, ProblemKind, StoreError};
 
 /// The most rows on a page.
 const MOST_ROWS: u32 = 100;
-/// Whoever waited longer for their bank knows two times: the click and the answer.
-const NOTICEABLE: TimeDelta = TimeDelta::seconds(60);
 
 /// Why there is no page.
 #[derive(Debug, thiserror::Error)]
@@ -66,16 +59,18 @@ enum List {
     TopUps,
     Usage,
     Credit,
+    Refunds,
 }
 
 impl List {
-    const ALL: [Self; 3] = [Self::TopUps, Self::Usage, Self::Credit];
+    const ALL: [Self; 4] = [Self::TopUps, Self::Usage, Self::Credit, Self::Refunds];
 
     const fn letter(self) -> char {
         match self {
             Self::TopUps => 't',
             Self::Usage => 'u',
             Self::Credit => 'c',
+            Self::Refunds => 'r',
         }
     }
 }
@@ -169,10 +164,11 @@ impl History {
         // One more than asked tells whether there is another page.
         let most = i64::from(limit) + 1;
         let mut placed = Vec::new();
-        placed.extend(top_ups_in(&mut tx, organization, &after, most).await?);
+        placed.extend(top_up::top_ups_in(&mut tx, &self.core, organization, &after, most).await?);
         let tail = self.core.metering.tail();
         placed.extend(usage::usage_in(&mut tx, tail, organization, &after, most).await?);
         placed.extend(credit::credit_in(&mut tx, organization, &after, most).await?);
+        placed.extend(refund::refunds_in(&mut tx, organization, &after, most).await?);
         drop(tx);
         // Stable: within a list the database's order stays.
         placed.sort_by_key(|placed| (std::cmp::Reverse(placed.place.at), placed.place.list));
@@ -188,87 +184,6 @@ impl History {
             next,
         })
     }
-}
-
-async fn top_ups_in(
-    connection: &mut ledger::Connection,
-    organization: OrganizationId,
-    after: &Place,
-    most: i64,
-) -> Result<Vec<Placed>, StoreError> {
-    let rows = sqlx::query(
-        "select top_ups.id, top_ups.created_at, top_ups.amount_cents, top_ups.state,
-                top_ups.decline_reason, top_ups.action_url, batches.booked_at,
-                batches.balance_nano - coalesce(previous.balance_nano, 0) as amount_nano,
-                coalesce(payments.card_brand, payment_methods.brand) as brand,
-                coalesce(payments.card_last_four, payment_methods.last_four) as last_four,
-                coalesce(payments.card_expiry_month, payment_methods.expiry_month) as expiry_month,
-                coalesce(payments.card_expiry_year, payment_methods.expiry_year) as expiry_year,
-                coalesce(payments.card_country, payment_methods.country) as country
-         from top_ups
-         join payments on payments.organization_id = top_ups.organization_id
-             and payments.top_up_id = top_ups.id
-         left join payment_methods on payment_methods.organization_id = top_ups.organization_id
-             and payment_methods.id = top_ups.payment_method_id
-         left join batches on batches.source = 'topup:' || top_ups.id
-             and batches.organization_id = top_ups.organization_id
-         left join batches as previous
-             on previous.organization_id = batches.organization_id
-             and previous.sequence = batches.sequence - 1
-         where top_ups.organization_id = $1 and top_ups.created_at <= $2
-             and (top_ups.created_at < $2 or $3 = 1 or ($3 = 0 and top_ups.id < $4))
-         order by top_ups.created_at desc, top_ups.id desc limit $5",
-    )
-    .bind(organization.to_string())
-    .bind(after.at)
-    .bind(after.ties(List::TopUps))
-    .bind(&after.id)
-    .bind(most)
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(top_up).collect()
-}
-
-fn top_up(row: &AnyRow) -> Result<Placed, StoreError> {
-    let status = match read_state(row)? {
-        State::Processing => HistoryStatus::Processing,
-        State::RequiresAction { .. } => HistoryStatus::RequiresAction,
-        State::Failed { reason } => HistoryStatus::Failed { reason },
-        State::Canceled => HistoryStatus::Canceled,
-        State::Succeeded => HistoryStatus::Posted,
-    };
-    let created_at = time(row, "created_at")?;
-    let asked = Cents::new(row.try_get("amount_cents")?).dollars();
-    // What posted is told by the ledger alone.
-    let (booked_later, amount) = if status == HistoryStatus::Posted {
-        let booked = optional_time(row, "booked_at")?.ok_or_else(|| {
-            StoreError::Inconsistent("a succeeded top-up that the ledger does not have".to_owned())
-        })?;
-        (
-            Some(booked).filter(|booked| *booked - created_at >= NOTICEABLE),
-            Money::from_nanos(row.try_get("amount_nano")?).dollars(),
-        )
-    } else {
-        (None, asked)
-    };
-    let id: TopUpId = id(row, "id")?;
-    let kind = HistoryKind::Credit { card: card(row)? };
-    Ok(Placed {
-        // By when it was asked for: that never changes, so no page skips a row that settles.
-        place: Place {
-            at: micros(created_at),
-            list: List::TopUps,
-            id: id.to_string(),
-        },
-        row: HistoryRow {
-            id: id.to_string(),
-            at: created_at,
-            booked_later,
-            kind,
-            amount,
-            status,
-        },
-    })
 }
 
 #[cfg(test)]

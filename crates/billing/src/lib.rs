@@ -7,8 +7,10 @@
 pub mod analytics;
 mod chart;
 mod clock;
+pub mod crash;
 pub mod credits;
 mod db;
+pub mod disputes;
 mod export;
 mod history;
 pub mod holds;
@@ -20,6 +22,8 @@ mod prepaid;
 pub mod pricing;
 mod problem;
 mod prove;
+pub mod reconcile;
+pub mod refunds;
 mod settings;
 mod tenancy;
 pub mod top_up;
@@ -33,20 +37,22 @@ pub use analytics::{Analytics, UsageReportError};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use credits::Credits;
 pub use db::OpenError;
+pub use disputes::Disputes;
 pub use export::beancount::ExportError;
 pub use history::{History, HistoryError};
 pub use holds::{CaptureHold, Hold, HoldError, HoldState, Holds, OpenHold};
 pub use jobs::housekeeping::{Housekeeping, Tidied};
 pub use jobs::reconciliation::{Reconciled, Reconciliation};
 pub use metering::{FirstUse, IngestError, Ingested, Usage};
-pub use payments::event::{GatewayEventError, GatewayEvents, Received};
+pub use payments::event::{GatewayEventError, GatewayEvents, ParkedNotice, Received};
 pub use payments::method::{PaymentMethodError, PaymentMethods};
 pub use prepaid::Prepaid;
 pub use pricing as rates;
 pub use pricing::{LoadedRates, RateCardError, Rates};
 pub use problem::{Problem, ProblemKind, StoreError};
 pub use prove::Proof;
-pub use settings::{BillingSettings, GatewaySettings};
+pub use refunds::{OperatorRefund, RefundError, Refunds, StartRefund};
+pub use settings::{BillingSettings, GatewaySettings, USUAL_REFUND_WINDOW};
 pub use tenancy::api_keys::{ApiKeyCaller, ApiKeys};
 pub use tenancy::operator::Operator;
 pub use tenancy::sessions::{NewSession, Sessions, SignInError};
@@ -65,6 +71,7 @@ struct Core {
     settings: BillingSettings,
     metering: metering::Metering,
     holds: holds::HoldMemory,
+    key_lookups: tenancy::key_lookups::KeyLookups,
 }
 
 impl Core {
@@ -85,6 +92,7 @@ impl Billing {
     /// # Errors
     /// When the database cannot be reached or the settings are not usable.
     pub async fn open(settings: BillingSettings, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        crash::arm();
         let db = Db::connect(&settings.database_url).await?;
         let gateway = Gateway::new(&settings.gateway)
             .map_err(|error| OpenError::Gateway(error.to_string()))?;
@@ -96,6 +104,7 @@ impl Billing {
                 settings,
                 metering: metering::Metering::new(),
                 holds: holds::HoldMemory::default(),
+                key_lookups: tenancy::key_lookups::KeyLookups::default(),
             }),
         })
     }
@@ -191,6 +200,18 @@ impl Billing {
     #[must_use]
     pub fn top_ups(&self) -> TopUps {
         TopUps::new(Arc::clone(&self.core))
+    }
+
+    /// Giving unused credit back to the card that paid for it.
+    #[must_use]
+    pub fn refunds(&self) -> Refunds {
+        Refunds::new(Arc::clone(&self.core))
+    }
+
+    /// Payments that their card's owner complains about.
+    #[must_use]
+    pub fn disputes(&self) -> Disputes {
+        Disputes::new(Arc::clone(&self.core))
     }
 
     /// Saved cards.

@@ -51,6 +51,10 @@ pub enum StoreError {
     /// Nothing was done: somebody else and we waited for each other. Trying again succeeds.
     #[error("somebody else changed this at the same time; try again")]
     GaveWay,
+    /// The database was not reached, went away, or has no room. What was being written may be kept
+    /// or not.
+    #[error("we cannot get at our records right now; try again in a moment")]
+    Unavailable(#[source] sqlx::Error),
     #[error("the database did not answer: {0}")]
     Database(#[source] sqlx::Error),
     #[error("organization {organization} has no books")]
@@ -69,6 +73,9 @@ impl From<sqlx::Error> for StoreError {
             Self::GaveWay
         } else if is_busy(&error) {
             Self::Busy
+        } else if is_unavailable(&error) {
+            tracing::warn!(%error, "the database is not available");
+            Self::Unavailable(error)
         } else {
             Self::Database(error)
         }
@@ -112,6 +119,24 @@ fn is_deadlock(error: &sqlx::Error) -> bool {
     has_code(error, &["40P01"])
 }
 
+/// No connection, or one that was lost; PostgreSQL's classes `connection_exception` and
+/// `insufficient_resources`, and its shutting down; SQLite's `SQLITE_FULL`.
+fn is_unavailable(error: &sqlx::Error) -> bool {
+    let is_lost = matches!(
+        error,
+        sqlx::Error::Io(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed
+    );
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
+    let of_class = |code: &str| {
+        ["08", "53", "57P"]
+            .iter()
+            .any(|class| code.len() == 5 && code.starts_with(class))
+    };
+    is_lost || code.is_some_and(|code| of_class(&code) || code == "13")
+}
+
 fn has_code(error: &sqlx::Error, codes: &[&str]) -> bool {
     let code = error
         .as_database_error()
@@ -122,7 +147,7 @@ fn has_code(error: &sqlx::Error, codes: &[&str]) -> bool {
 impl Problem for StoreError {
     fn kind(&self) -> ProblemKind {
         match self {
-            Self::Busy | Self::GaveWay => ProblemKind::Unknown,
+            Self::Busy | Self::GaveWay | Self::Unavailable(_) => ProblemKind::Unknown,
             Self::Database(_)
             | Self::NotOpen { .. }
             | Self::Post(_)
@@ -134,6 +159,7 @@ impl Problem for StoreError {
     fn code(&self) -> &'static str {
         match self {
             Self::Busy | Self::GaveWay => "busy",
+            Self::Unavailable(_) => "unavailable",
             Self::Database(_)
             | Self::NotOpen { .. }
             | Self::Post(_)

@@ -1,7 +1,9 @@
-//! The proof of the whole: the ledger's own, and that usage, top-ups and lots are what it says.
+//! The proof of the whole: the ledger's own, and that usage, top-ups, refunds, disputes and
+//! lots are what it says.
 
 mod holds;
 mod lots;
+mod money_back;
 mod rollups;
 mod top_ups;
 mod usage;
@@ -38,6 +40,10 @@ pub(crate) async fn prove(core: &Core) -> Result<Proof, StoreError> {
     let of_sums = rollups::check_in(&mut tx).await?;
     checks.extend([of_sums.hours, of_sums.days, of_sums.watermarks]);
     checks.push(top_ups::check_in(&mut tx).await?);
+    checks.push(money_back::check_refunds_in(&mut tx).await?);
+    checks.push(money_back::check_disputes_in(&mut tx).await?);
+    checks.push(money_back::check_top_ups_in(&mut tx).await?);
+    checks.push(money_back::check_clearing_in(&mut tx).await?);
     checks.push(lots::check_grants_in(&mut tx).await?);
     checks.push(lots::check_ends_in(&mut tx).await?);
     checks.push(lots::check_expired_in(&mut tx).await?);

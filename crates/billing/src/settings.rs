@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use secrecy::SecretString;
 use types::payment::TokenizerView;
 use types::top_up::TopUpLimits;
+
+/// The usual [`BillingSettings::refund_window`].
+pub const USUAL_REFUND_WINDOW: TimeDelta = TimeDelta::days(30);
 
 /// Settings of the domain.
 #[derive(Debug, Clone)]
@@ -13,6 +17,8 @@ pub struct BillingSettings {
     pub database_url: String,
     pub gateway: GatewaySettings,
     pub top_up_limits: TopUpLimits,
+    /// For how long after paying a person may have unused credit back.
+    pub refund_window: TimeDelta,
 }
 
 /// Where payments go.

@@ -114,6 +114,25 @@ await stripe.disputes.update(dispute.id, { evidence: { uncategorized_text: 'winn
 await raw('POST', '/_control/clock', { advance: 2 });
 assert.equal((await stripe.disputes.retrieve(dispute.id)).status, 'won');
 
+// The states that are rarer: slow, canceled, inquired about, deleted.
+const inquired = await pay('pm_card_createDisputeInquiry');
+const slowCard = { number: '4000009900000038', exp_month: 1, exp_year: 2035, cvc: '123' };
+const slow = await stripe.paymentMethods.create({ type: 'card', card: slowCard });
+assert.equal((await pay(slow.id)).status, 'processing');
+const open = await stripe.paymentIntents.create({ amount: 500, currency: 'usd' });
+assert.equal((await stripe.paymentIntents.cancel(open.id)).status, 'canceled');
+const setup = await stripe.setupIntents.create({ customer: customer.id });
+assert.equal((await stripe.setupIntents.cancel(setup.id)).status, 'canceled');
+assertValid(await raw('GET', '/v1/payment_intents/pi_none'), 'error');
+for (const kept of (await raw('GET', `/v1/payment_methods?customer=${customer.id}`)).data) {
+  assertValid(kept);
+}
+const gone = await stripe.customers.create();
+assertValid(await raw('DELETE', `/v1/customers/${gone.id}`), 'deleted_customer');
+await raw('POST', '/_control/clock', { advance: 2 });
+const [inquiry] = (await stripe.disputes.list({ payment_intent: inquired.id })).data;
+assert.equal(inquiry.status, 'warning_needs_response');
+
 const lists = ['balance_transactions', 'charges', 'customers', 'disputes', 'payment_intents',
   'radar/early_fraud_warnings', 'refunds', 'setup_intents'];
 for (const list of lists) {

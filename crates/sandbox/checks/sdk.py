@@ -103,6 +103,44 @@ def check_set_up():
     assert stripe.SetupIntent.cancel(asked.id).status == "canceled"
 
 
+def pay(method):
+    return stripe.PaymentIntent.create(
+        amount=2500,
+        currency="usd",
+        payment_method=method,
+        payment_method_types=["card"],
+        confirm=True,
+    )
+
+
+def time_goes_by(seconds):
+    requestor = stripe.StripeClient(stripe.api_key, base_addresses={"api": stripe.api_base})
+    requestor.raw_request("post", "/_control/clock", advance=seconds)
+
+
+def check_money_that_goes_back():
+    disputed = pay("pm_card_createDispute")
+    slow = stripe.Refund.create(payment_intent=pay("pm_card_pendingRefund").id)
+    failing = stripe.Refund.create(payment_intent=pay("pm_card_refundFail").id, amount=700)
+    assert (slow.status, failing.status) == ("pending", "succeeded")
+    time_goes_by(15)
+    assert stripe.Refund.retrieve(slow.id).status == "succeeded"
+    assert stripe.Refund.retrieve(failing.id).failure_reason == "expired_or_canceled_card"
+    (dispute,) = stripe.Dispute.list(payment_intent=disputed.id).data
+    assert (dispute.status, dispute.reason) == ("needs_response", "fraudulent")
+    refused(
+        stripe.InvalidRequestError,
+        lambda: stripe.Refund.create(payment_intent=disputed.id),
+    )
+    evidence = {"uncategorized_text": "losing_evidence"}
+    stripe.Dispute.modify(dispute.id, evidence=evidence)
+    time_goes_by(2)
+    lost = stripe.Dispute.retrieve(dispute.id, expand=["charge"])
+    assert (lost.status, lost.charge.disputed) == ("lost", True)
+    moved = [movement.net for movement in lost.balance_transactions]
+    assert moved == [-4000], moved
+
+
 def check_events():
     events = list(stripe.Event.list(limit=3).auto_paging_iter())
     assert len(events) == len({event.id for event in events}) > 10
@@ -113,5 +151,6 @@ def check_events():
 check_saved_card()
 check_errors()
 check_set_up()
+check_money_that_goes_back()
 check_events()
 print("stripe for Python: all checks passed")

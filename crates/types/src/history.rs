@@ -3,8 +3,10 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use crate::dispute::DisputeStage;
 use crate::money::Dollars;
 use crate::payment::{Card, DeclineReason};
+use crate::refund::{Aftermath, RefundOffer, RefundState};
 use crate::time::Timestamp;
 
 /// What a row is about.
@@ -14,6 +16,10 @@ pub enum HistoryKind {
     /// Credit added by card.
     Credit {
         card: Option<Card>,
+        /// What became of it after it had succeeded.
+        since: Aftermath,
+        /// Of one that succeeded: what can be given back, under the row's id.
+        refund: Option<RefundOffer>,
     },
     PromotionalCredit,
     /// One day of one project.
@@ -23,8 +29,17 @@ pub enum HistoryKind {
         requests: i64,
         tokens: i64,
     },
-    Refund,
-    Dispute,
+    /// Credit that went back to the card that had paid for it.
+    Refund {
+        card: Option<Card>,
+        state: RefundState,
+    },
+    /// One movement of a dispute: what the bank took, or gave back.
+    Dispute {
+        card: Option<Card>,
+        /// How the dispute stands now.
+        stage: DisputeStage,
+    },
     Expiry,
     Adjustment,
 }
@@ -68,8 +83,8 @@ impl HistoryRow {
             HistoryKind::Credit { .. } => "Credit".to_owned(),
             HistoryKind::PromotionalCredit => "Promotional credit".to_owned(),
             HistoryKind::Usage { project, .. } => format!("Usage · {project}"),
-            HistoryKind::Refund => "Refund".to_owned(),
-            HistoryKind::Dispute => "Dispute".to_owned(),
+            HistoryKind::Refund { .. } => "Refund".to_owned(),
+            HistoryKind::Dispute { .. } => "Dispute".to_owned(),
             HistoryKind::Expiry => "Expiry".to_owned(),
             HistoryKind::Adjustment => "Adjustment".to_owned(),
         }
@@ -82,13 +97,22 @@ impl HistoryRow {
             HistoryStatus::Processing => "Processing",
             HistoryStatus::RequiresAction => "Needs confirmation",
             HistoryStatus::Failed { .. } => "Failed",
-            HistoryStatus::Canceled => "Canceled",
+            HistoryStatus::Canceled => match &self.kind {
+                // It is out of the ledger again; nobody cancelled it.
+                HistoryKind::Refund { state, .. } => state.label(),
+                HistoryKind::Credit { .. }
+                | HistoryKind::PromotionalCredit
+                | HistoryKind::Usage { .. }
+                | HistoryKind::Dispute { .. }
+                | HistoryKind::Expiry
+                | HistoryKind::Adjustment => "Canceled",
+            },
             HistoryStatus::Posted => match &self.kind {
-                HistoryKind::Credit { .. } => "Credit",
+                HistoryKind::Credit { since, .. } => since.label(),
                 HistoryKind::PromotionalCredit => "Promotional",
                 HistoryKind::Usage { .. } => "Usage",
-                HistoryKind::Refund => "Refund",
-                HistoryKind::Dispute => "Dispute",
+                HistoryKind::Refund { state, .. } => state.label(),
+                HistoryKind::Dispute { stage, .. } => stage.label(),
                 HistoryKind::Expiry => "Expired",
                 HistoryKind::Adjustment => "Adjustment",
             },

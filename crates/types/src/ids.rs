@@ -83,6 +83,10 @@ ids! {
     TopUpId
     /// Our record of money moving.
     PaymentId
+    /// The act of giving money back. Made by whoever asks, so that a repeat is recognised.
+    RefundId
+    /// A complaint of a card's owner at their bank.
+    DisputeId
     /// A saved card.
     PaymentMethodId
     /// Transfers that commit together.

@@ -5,11 +5,13 @@
 #![deny(clippy::float_arithmetic)]
 
 pub mod balance;
+pub mod dispute;
 pub mod history;
 pub mod ids;
 pub mod money;
 pub mod payment;
 pub mod pricing;
+pub mod refund;
 pub mod tenancy;
 pub mod time;
 pub mod top_up;

@@ -101,6 +101,28 @@ pub struct PaymentMethodView {
     pub expires_soon: bool,
 }
 
+/// What became of a card that a person wants to save.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum AddedCard {
+    Saved(PaymentMethodView),
+    /// The same number was saved before: it is one card, and has the expiry that was entered now.
+    SavedBefore(PaymentMethodView),
+    /// The bank asks the person to confirm on its own page. Nothing is saved before.
+    RequiresAction(CardQuestion),
+}
+
+/// What a bank asks before it lets a card be saved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardQuestion {
+    /// The gateway's id of the question, under which its answer is looked up.
+    pub setup: String,
+    /// The bank's page, to be shown in a frame.
+    pub url: Option<String>,
+    /// Where there is no such page: what the gateway's own script needs to ask the question.
+    pub client_secret: Option<String>,
+}
+
 /// Why a bank or gateway said no, as far as a person can act on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -250,7 +272,20 @@ impl DeclineReason {
 /// How the browser hands a card to the gateway. It holds nothing secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenizerView {
-    /// Where card fields are posted, such as `/sandbox/v1/payment_methods`.
+    /// Where our card fields are posted, such as `/sandbox/v1/payment_methods`; or the gateway's
+    /// script, which brings fields of its own.
     pub url: String,
     pub publishable_key: String,
+}
+
+impl TokenizerView {
+    /// Stripe's script, of the release that belongs to the API version that we pin. Stripe has it
+    /// loaded from its own origin alone.
+    pub const STRIPE_SCRIPT: &str = "https://js.stripe.com/endive/stripe.js";
+
+    /// Whether the gateway's script draws the card fields, in frames of the gateway's.
+    #[must_use]
+    pub fn is_script(&self) -> bool {
+        self.url == Self::STRIPE_SCRIPT
+    }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{PaymentMethodId, TopUpId};
 use crate::money::{Cents, Money};
 use crate::payment::{Card, DeclineReason, PaymentField};
+use crate::refund::Aftermath;
 use crate::time::Timestamp;
 
 /// The amounts offered as buttons, in cents: $10, $25, $50, $100.
@@ -56,6 +57,8 @@ pub enum TopUpState {
     },
     Succeeded {
         settled_at: Timestamp,
+        /// What became of it since.
+        since: Aftermath,
     },
     Failed {
         reason: DeclineReason,

@@ -6,6 +6,7 @@ use std::time::Duration;
 pub struct Options {
     pub time: Duration,
     pub rounds: usize,
+    only: Option<String>,
 }
 
 impl Options {
@@ -19,7 +20,16 @@ impl Options {
         Self {
             time: Duration::from_secs(number("--seconds", 3)),
             rounds: number("--rounds", 3).try_into().unwrap_or(usize::MAX),
+            only: args
+                .iter()
+                .position(|arg| arg == "--only")
+                .and_then(|at| args.get(at + 1).cloned()),
         }
+    }
+
+    /// Whether a measurement is asked for.
+    pub fn wants(&self, measurement: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == measurement)
     }
 
     /// SQLite, and the PostgreSQL server that the environment names.

@@ -21,9 +21,14 @@ use crate::support::{Tenant, TestDatabase, TestDirectory, TestServer, config};
 /// The most that one grant may be, and more than is used.
 const CREDIT_NANOS: i64 = 100_000 * 1_000_000_000;
 
+/// A hold that is asked for.
+const HOLD: &str = r#"{"model":"gpt-oss-120b","input_tokens":112,"max_output_tokens":44}"#;
+
 pub struct Bench {
     test: TestServer,
     tenant: Tenant,
+    /// One that has no credit.
+    poor: Tenant,
     caller: ApiKeyCaller,
     database: TestDatabase,
 }
@@ -43,8 +48,10 @@ impl Bench {
             url: format!("http://{}", server.addr),
             server,
             directory,
+            database_url: database.url(),
         };
         let tenant = test.tenant("Bench").await;
+        let poor = test.tenant("Poor").await;
         let caller = test
             .server
             .billing
@@ -66,6 +73,7 @@ impl Bench {
         Self {
             test,
             tenant,
+            poor,
             caller,
             database,
         }
@@ -134,6 +142,13 @@ impl Bench {
             .await
     }
 
+    /// Holds for one that has no credit: refused from memory, but for one in a quarter of a second.
+    pub async fn holds_refused(&self, connections: usize, time: Duration) -> Answers {
+        let request = post(&self.poor.api_key, "/v1/holds", HOLD);
+        self.load(connections, time, 429, move || request.clone())
+            .await
+    }
+
     /// Holds, each opened and released: two answers.
     pub async fn holds(&self, connections: usize, time: Duration) -> Answers {
         let key = Arc::new(self.tenant.api_key.clone());
@@ -149,10 +164,8 @@ impl Bench {
                 let mut taken = Vec::new();
                 while start.elapsed() < time {
                     let asked = Instant::now();
-                    let body =
-                        r#"{"model":"gpt-oss-120b","input_tokens":112,"max_output_tokens":44}"#;
                     let status = connection
-                        .ask(post(&key, "/v1/holds", body).as_bytes())
+                        .ask(post(&key, "/v1/holds", HOLD).as_bytes())
                         .await;
                     assert_eq!(status, 200);
                     taken.push(asked.elapsed().as_secs_f64() * 1e3);

@@ -3,12 +3,16 @@
 //! Owns what can be typed and what is printed. Standard output carries a command's result alone;
 //! progress and logs go to standard error.
 
+mod dispute;
 mod export;
 mod grant;
 mod key;
 mod migrate;
+mod notices;
 mod prove;
 mod rates;
+mod reconcile;
+mod refund;
 mod seed;
 mod serve;
 mod user;
@@ -54,6 +58,13 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     /// Compute every balance and cost again and say what differs
     Prove(prove::ProveArgs),
+    /// Compare the gateway with the ledger and say what differs
+    Reconcile(Box<reconcile::ReconcileArgs>),
+    /// The gateway's notices that could not be applied
+    Notices {
+        #[command(subcommand)]
+        command: notices::NoticesCommand,
+    },
     /// The books in forms that others read
     Export {
         #[command(subcommand)]
@@ -73,6 +84,13 @@ enum Command {
     },
     /// Give an organization credit; prints one line of JSON
     Grant(Box<grant::GrantArgs>),
+    /// Give unused paid credit back to the card; prints one line of JSON
+    Refund(Box<refund::RefundArgs>),
+    /// Payments that their card's owner complains about
+    Dispute {
+        #[command(subcommand)]
+        command: dispute::DisputeCommand,
+    },
     /// What models cost
     Rates {
         #[command(subcommand)]
@@ -87,11 +105,15 @@ impl Command {
             Self::Serve(_) => "info",
             Self::Migrate(_)
             | Self::Prove(_)
+            | Self::Reconcile(_)
+            | Self::Notices { .. }
             | Self::Export { .. }
             | Self::Seed(_)
             | Self::User { .. }
             | Self::Key { .. }
             | Self::Grant(_)
+            | Self::Refund(_)
+            | Self::Dispute { .. }
             | Self::Rates { .. } => "warn",
         }
     }
@@ -119,11 +141,15 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(&args).await?,
         Command::Migrate(args) => migrate::run(&args).await?,
         Command::Prove(args) => return prove::run(&args).await,
+        Command::Reconcile(args) => return reconcile::run(&args).await,
+        Command::Notices { command } => return notices::run(&command).await,
         Command::Export { command } => export::run(&command).await?,
         Command::Seed(args) => seed::run(&args).await?,
         Command::User { command } => user::run(&command).await?,
         Command::Key { command } => key::run(&command).await?,
         Command::Grant(args) => grant::run(&args).await?,
+        Command::Refund(args) => refund::run(&args).await?,
+        Command::Dispute { command } => dispute::run(&command).await?,
         Command::Rates { command } => rates::run(&command).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -6,6 +6,7 @@ mod database;
 mod gate;
 mod gateway;
 mod listen;
+mod refunds;
 mod site;
 mod telemetry;
 
@@ -13,5 +14,6 @@ pub use database::DatabaseConfig;
 pub use gate::{GateConfig, QuotaStatus};
 pub use gateway::{GatewayChoice, GatewayConfig, StripeKeys};
 pub use listen::{AddressConfig, Doubt, ListenConfig, PublicUrl, reachable};
+pub use refunds::RefundConfig;
 pub use site::{Caching, SiteConfig};
 pub use telemetry::{LogFormat, TelemetryConfig};

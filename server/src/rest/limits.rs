@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use billing::holds::{CreditLimits, FLOOR, MOST_OPEN_HOLDS};
-use billing::metering::{MOST_COST, MOST_EVENTS, MOST_TOKENS};
+use billing::metering::{MOST_COST, MOST_EVENTS, MOST_SOURCES, MOST_TOKENS};
 use serde::Serialize;
 use types::money::Money;
 use utoipa::ToSchema;
@@ -29,6 +29,8 @@ pub(crate) struct LimitsBody {
     refused_by: Option<&'static str>,
     credit: CreditBody,
     open_holds: CountBody,
+    /// Senders of events, by their `source`. Beyond it events of a new one are refused.
+    sources: CountBody,
     request: RequestBody,
 }
 
@@ -120,13 +122,7 @@ fn body(limits: &CreditLimits) -> Result<LimitsBody, ApiError> {
         left: exact(limits.left),
         would_refuse: limits.left.is_zero(),
     };
-    let left = (MOST_OPEN_HOLDS - limits.open_holds).max(0);
-    let open_holds = CountBody {
-        limit: MOST_OPEN_HOLDS,
-        used: limits.open_holds,
-        left,
-        would_refuse: left == 0,
-    };
+    let open_holds = count(MOST_OPEN_HOLDS, limits.open_holds);
     let refusing = [
         ("credit", credit.would_refuse),
         ("open_holds", open_holds.would_refuse),
@@ -136,6 +132,7 @@ fn body(limits: &CreditLimits) -> Result<LimitsBody, ApiError> {
         refused_by: refused_by.map(|(name, _)| name),
         credit,
         open_holds,
+        sources: count(MOST_SOURCES, limits.sources),
         request: RequestBody {
             events: MOST_EVENTS,
             bytes: MAX_EVENTS_BYTES,
@@ -143,6 +140,16 @@ fn body(limits: &CreditLimits) -> Result<LimitsBody, ApiError> {
             cost: MOST_COST.dollars().exact(),
         },
     })
+}
+
+fn count(limit: i64, used: i64) -> CountBody {
+    let left = (limit - used).max(0);
+    CountBody {
+        limit,
+        used,
+        left,
+        would_refuse: left == 0,
+    }
 }
 
 #[cfg(test)]
@@ -157,6 +164,7 @@ mod tests {
             balance: Balance::default(),
             left: Money::from_nanos(left),
             open_holds,
+            sources: 1_000,
         };
         let refused_by = |limits| body(&limits).map(|body| body.refused_by).ok();
         assert_eq!(refused_by(limits(1, 9_999)), Some(None));

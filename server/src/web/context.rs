@@ -1,7 +1,6 @@
 //! What pages and server functions find in their context.
 
-use app::ssr::{ClientAddress, CurrentSession, SiteOptions};
-use http::header::CONTENT_SECURITY_POLICY;
+use app::ssr::{ClientAddress, CurrentSession, SiteOptions, stripe_script};
 use http::request;
 use leptos::nonce::use_nonce;
 use leptos::prelude::{provide_context, use_context};
@@ -16,6 +15,7 @@ pub(super) fn provider(parts: Parts) -> impl Fn() + Clone + Send + Sync + 'stati
         secure_cookies: parts.web.secure_cookies,
         dev_reload: parts.web.dev,
         payments: parts.web.payments,
+        stripe_script: parts.web.stripe_script,
     };
     move || {
         provide_context(parts.billing.clone());
@@ -28,10 +28,8 @@ pub(super) fn provider(parts: Parts) -> impl Fn() + Clone + Send + Sync + 'stati
             }
         }
         // Only pages have a nonce; the policy must carry the one that the page carries.
-        if let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>())
-            && let Some(policy) = policy::page(&nonce, &parts.web.gateway_origins)
-        {
-            response.insert_header(CONTENT_SECURITY_POLICY, policy);
+        if let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>()) {
+            policy::of_page(&nonce, stripe_script(), &response);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod descriptors;
 mod keys;
+mod reconcile;
+mod refunds;
 mod signals;
 mod trouble;
 

@@ -2,10 +2,13 @@
 
 use std::fs::File;
 use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
 use crate::support::program::program;
@@ -60,9 +63,13 @@ impl Installation {
     }
 
     fn command(&self, name: &str) -> Command {
+        self.command_of(&[name])
+    }
+
+    fn command_of(&self, names: &[&str]) -> Command {
         let mut command = program();
         command
-            .arg(name)
+            .args(names)
             .arg("--data")
             .arg(self.directory.path().join("data"));
         if let Some(url) = self.database.url() {
@@ -87,6 +94,45 @@ impl Installation {
             .args(["--organization", organization, "--amount", dollars])
             .args(["--key", "kills", "--reason", "So that holds are granted"]);
         success(grant.output().await.expect("it runs"));
+    }
+
+    /// Adds a person who owns a new organization, which the processor does not know yet.
+    pub async fn add_owner(&self, email: &str, password: &str) {
+        let mut add = self.command_of(&["user", "add"]);
+        add.args(["--email", email, "--organization", email])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut adding = add.spawn().expect("it runs");
+        let mut stdin = adding.stdin.take().expect("it reads the password");
+        let line = format!("{password}\n");
+        stdin.write_all(line.as_bytes()).await.expect("it is read");
+        drop(stdin);
+        success(adding.wait_with_output().await.expect("it ends"));
+    }
+
+    /// The last line of `reconcile`; the test fails when anything disagrees.
+    pub async fn reconcile(&self) -> String {
+        let mut reconcile = self.command("reconcile");
+        reconcile.args(["--addr", &format!("127.0.0.1:{}", self.port)]);
+        let printed = success(reconcile.output().await.expect("it runs"));
+        let last = printed.lines().last().expect("a line").to_owned();
+        assert!(last.starts_with("agreed: "), "{printed}");
+        last
+    }
+
+    /// The server dies at this point, once.
+    pub fn die_at(&self, point: &str) {
+        std::fs::write(self.crash_file(), point).expect("the file is written");
+    }
+
+    /// Whether somebody died at the point that was named last.
+    pub fn has_died(&self) -> bool {
+        !self.crash_file().exists()
+    }
+
+    fn crash_file(&self) -> PathBuf {
+        self.directory.path().join("crash")
     }
 
     /// The last line of `prove`; the test fails when it does not hold.
@@ -116,6 +162,7 @@ impl Installation {
         let mut serve = self.command("serve");
         serve.args(["--addr", &format!("127.0.0.1:{port}")]);
         serve.arg("--site").arg(self.directory.path().join("site"));
+        serve.env("BILLING_CRASH_FILE", self.crash_file());
         let child = serve
             .stderr(log)
             .stdout(Stdio::null())
@@ -161,6 +208,14 @@ impl Running {
     /// `SIGKILL`: nothing of it runs on.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("it is killed");
+    }
+
+    /// It ends by itself, at once and without a goodbye.
+    pub async fn dies(mut self, within: Duration) {
+        let ended = tokio::time::timeout(within, self.child.wait()).await;
+        let status = ended.expect("it should die").expect("its state");
+        // SIGABRT.
+        assert_eq!(status.signal(), Some(6), "it ended with {status}");
     }
 
     /// `SIGTERM`, and it ends by itself.

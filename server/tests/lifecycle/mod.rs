@@ -52,6 +52,7 @@ async fn a_server_that_is_told_to_stop_loses_nothing_that_it_acknowledged() {
         url: format!("http://{}", server.addr),
         server,
         directory,
+        database_url: database.url(),
     };
     let tenant = Arc::new(test.tenant("Ada").await);
     let acknowledged = Arc::new(AtomicU64::new(0));
@@ -121,6 +122,7 @@ async fn a_second_start_finds_everything_where_it_was() {
         url: format!("http://{}", server.addr),
         server,
         directory,
+        database_url: database.url(),
     };
     let tenant = test.tenant("Ada").await;
     tenant.add_credit("25").await;

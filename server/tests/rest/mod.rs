@@ -7,3 +7,4 @@ mod limits;
 mod openapi;
 mod transactions;
 mod usage;
+mod wrong;

@@ -12,7 +12,8 @@ use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
 use server::config::{
-    AddressConfig, DatabaseConfig, GateConfig, GatewayConfig, ListenConfig, SiteConfig,
+    AddressConfig, DatabaseConfig, GateConfig, GatewayConfig, ListenConfig, RefundConfig,
+    SiteConfig,
 };
 use server::lifecycle::{ServeConfig, Server};
 
@@ -26,6 +27,8 @@ pub struct TestServer {
     pub url: String,
     pub server: Server,
     pub directory: TestDirectory,
+    /// PostgreSQL's; nothing for SQLite.
+    pub database_url: Option<String>,
 }
 
 /// Runs a story on a server with the usual settings.
@@ -47,6 +50,7 @@ pub async fn with_config(
         url: format!("http://{}", server.addr),
         server,
         directory,
+        database_url: database.url(),
     };
     let told = AssertUnwindSafe(story(&test)).catch_unwind().await;
     let proof = test.server.billing.prove().await;
@@ -81,6 +85,7 @@ pub fn config(directory: &TestDirectory, database: &TestDatabase) -> ServeConfig
         },
         gateway: GatewayConfig::default(),
         gate: GateConfig::default(),
+        refunds: RefundConfig::default(),
     }
 }
 

@@ -8,13 +8,17 @@ use crate::support::tenant::{GOOD_CARD, event, told};
 use crate::support::{Browser, Tenant, client, with_server};
 
 /// Every server function. A new one must be tried here too.
-const SERVER_FUNCTIONS: [&str; 15] = [
+const SERVER_FUNCTIONS: [&str; 20] = [
     "add_payment_method",
     "billing_page",
     "cancel_top_up",
+    "finish_payment_method",
     "history_page",
     "models",
     "organizations",
+    "refund_offer",
+    "refund_status",
+    "refund_top_up",
     "remove_payment_method",
     "set_default_payment_method",
     "set_theme",
@@ -22,6 +26,7 @@ const SERVER_FUNCTIONS: [&str; 15] = [
     "sign_out",
     "start_top_up",
     "switch_organization",
+    "top_up_secret",
     "top_up_status",
     "viewer",
 ];
@@ -39,6 +44,50 @@ fn every_server_function_is_known_to_these_tests() {
         .map(|name| format!("POST /api/{name}"))
         .collect();
     assert_eq!(paths, known);
+}
+
+/// Its bank asks before it is saved, and before every payment.
+const ASKING_CARD: &str = "4000002760003184";
+
+/// What waits for its person at the bank: with an id of it nobody else learns the secret that
+/// answers for them, nor gets the card.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_bank_asks_one_is_no_business_of_the_others() {
+    with_server(async |test| {
+        let (ada, bob) = (test.tenant("Ada").await, test.tenant("Bob").await);
+        let (ada_browser, bob_browser) = (ada.browser().await, bob.browser().await);
+        furnish(&bob, &bob_browser).await;
+        let token = ada.token(&ada_browser, ASKING_CARD).await;
+        let question = ada_browser
+            .json("add_payment_method", &[("token", &token)])
+            .await;
+        let setup = question["setup"].as_str().unwrap();
+        let fields: &[(&str, &str)] = &[("setup", setup)];
+        let refused = bob_browser.call("finish_payment_method", fields).await;
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+        let known = ada_browser.json("finish_payment_method", fields).await;
+        assert_eq!(known["state"], "requires_action", "{known}");
+
+        let id = TopUpId::generate().to_string();
+        let token = ada.token(&ada_browser, ASKING_CARD).await;
+        let pay: &[(&str, &str)] = &[
+            ("id", &id),
+            ("amount", "25"),
+            ("method", ""),
+            ("token", &token),
+        ];
+        ada_browser.json("start_top_up", pay).await;
+        let fields: &[(&str, &str)] = &[("id", &id)];
+        let theirs = bob_browser.json("top_up_secret", fields).await;
+        assert_eq!(theirs, Value::Null);
+        let own = ada_browser.json("top_up_secret", fields).await;
+        assert!(own.as_str().unwrap().contains("_secret_"), "{own}");
+        // Answered, there is nothing left to ask.
+        ada_browser.json("cancel_top_up", fields).await;
+        let answered = ada_browser.json("top_up_secret", fields).await;
+        assert_eq!(answered, Value::Null);
+    })
+    .await;
 }
 
 /// What Ada has, and what Bob must not reach.

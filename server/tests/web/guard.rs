@@ -58,7 +58,9 @@ async fn signed_in_the_pages_open_and_the_sign_in_leads_on() {
 async fn signed_out_no_server_function_answers() {
     with_server(async |test| {
         let id = "01932f6e-7c1a-7000-8000-0123456789ab";
-        let calls: [(&str, &[(&str, &str)]); 11] = [
+        let calls: [(&str, &[(&str, &str)]); 13] = [
+            ("top_up_secret", &[("id", id)]),
+            ("finish_payment_method", &[("setup", "seti_1")]),
             ("viewer", &[]),
             ("organizations", &[]),
             ("switch_organization", &[("id", id)]),
@@ -93,7 +95,7 @@ async fn who_may_not_change_money_is_refused_by_every_server_function_that_does(
         let card = saved["id"].as_str().unwrap();
         let id = TopUpId::generate().to_string();
         let other = tenant.token(&owner, GOOD_CARD).await;
-        let calls: [(&str, &[(&str, &str)]); 6] = [
+        let calls: [(&str, &[(&str, &str)]); 8] = [
             (
                 "start_top_up",
                 &[
@@ -113,7 +115,9 @@ async fn who_may_not_change_money_is_refused_by_every_server_function_that_does(
                 ],
             ),
             ("cancel_top_up", &[("id", &id)]),
+            ("top_up_secret", &[("id", &id)]),
             ("add_payment_method", &[("token", &other)]),
+            ("finish_payment_method", &[("setup", "seti_1")]),
             ("set_default_payment_method", &[("id", card)]),
             ("remove_payment_method", &[("id", card)]),
         ];
@@ -157,7 +161,9 @@ async fn a_page_of_another_organization_is_told_so_before_anything_is_done() {
             let request = request.header("x-organization", page_of.organization.to_string());
             told(request.form(fields).send().await.unwrap()).await
         };
-        let calls: [(&str, &[(&str, &str)]); 9] = [
+        let calls: [(&str, &[(&str, &str)]); 11] = [
+            ("top_up_secret", &[("id", &id)]),
+            ("finish_payment_method", &[("setup", "seti_1")]),
             ("start_top_up", pay),
             ("top_up_status", &[("id", &id)]),
             ("cancel_top_up", &[("id", &id)]),

@@ -57,6 +57,88 @@ async fn a_pages_scripts_carry_the_nonce_that_its_policy_allows() {
     .await;
 }
 
+/// Stripe's keys, and an address at which nobody is.
+fn with_stripe(config: &mut server::lifecycle::ServeConfig) {
+    let gateway = &mut config.gateway;
+    gateway.stripe_secret_key = Some("sk_test_none".to_owned().into());
+    gateway.stripe_publishable_key = Some("pk_test_none".to_owned());
+    gateway.stripe_webhook_secret = vec!["whsec_none".to_owned().into()];
+    gateway.gateway_url = Some("http://127.0.0.1:9".to_owned());
+}
+
+/// One part of a policy, such as `script-src`.
+fn part<'a>(policy: &'a str, name: &str) -> &'a str {
+    let mut parts = policy.split("; ");
+    parts
+        .find_map(|part| part.strip_prefix(name)?.strip_prefix(' '))
+        .unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_stripes_keys_its_script_is_let_into_the_page_that_pays_alone() {
+    with_config(with_stripe, async |test| {
+        let tenant = test.tenant("Ada").await;
+        let browser = tenant.browser().await;
+        let response = browser.get("/billing?add=1").await;
+        let response = match response.headers().get("location") {
+            // The form's id comes into its address.
+            Some(page) => browser.get(page.to_str().unwrap()).await,
+            None => response,
+        };
+        let headers = response.headers().clone();
+        let policy = value(&headers, "content-security-policy");
+        assert!(
+            part(policy, "script-src")
+                .ends_with("'wasm-unsafe-eval' https://js.stripe.com https://*.js.stripe.com"),
+            "{policy}"
+        );
+        assert_eq!(
+            part(policy, "connect-src"),
+            "'self' https://api.stripe.com",
+            "{policy}"
+        );
+        assert_eq!(
+            part(policy, "frame-src"),
+            "'self' https://js.stripe.com https://*.js.stripe.com https://hooks.stripe.com",
+            "{policy}"
+        );
+        assert!(!policy.contains("unsafe-inline"), "{policy}");
+        assert_eq!(
+            value(&headers, "cross-origin-opener-policy"),
+            "same-origin-allow-popups"
+        );
+        let html = response.text().await.unwrap();
+        assert!(html.contains("data-stripe=\"here\""), "{html}");
+        for path in ["/billing/history", "/models", "/login", "/no-such-page"] {
+            let response = browser.get(path).await;
+            let policy = value(response.headers(), "content-security-policy");
+            assert!(!policy.contains("stripe"), "{path}: {policy}");
+            assert_eq!(
+                value(response.headers(), "cross-origin-opener-policy"),
+                "same-origin"
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_stripes_keys_no_page_lets_anything_of_stripes_in() {
+    with_server(async |test| {
+        let browser = test.tenant("Ada").await.browser().await;
+        for path in ["/billing", "/billing/history", "/models"] {
+            let response = browser.get(path).await;
+            let policy = value(response.headers(), "content-security-policy").to_owned();
+            assert!(!policy.contains("stripe"), "{path}: {policy}");
+            assert!(!policy.contains("https:"), "{path}: {policy}");
+            let html = response.text().await.unwrap();
+            assert!(!html.contains("js.stripe.com"), "{path}");
+            assert!(!html.contains("data-stripe"), "{path}");
+        }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_carries_the_security_headers() {
     with_server(async |test| {

@@ -108,6 +108,9 @@ pub fn expiry(text: &str, previous: &str) -> String {
     if previous.len() > text.len() && previous.starts_with(text) {
         return shortened(text);
     }
+    if is_being_mended(text, previous) {
+        return text.to_owned();
+    }
     let mut parts = text
         .split(|letter: char| !letter.is_ascii_digit())
         .filter(|part| !part.is_empty());
@@ -125,6 +128,16 @@ pub fn expiry(text: &str, previous: &str) -> String {
             format!("{month} / {}", two_digit_year(year))
         }
     }
+}
+
+/// A digit of what we had formatted was taken out before its end: the next one takes its place, and
+/// until then nothing moves.
+fn is_being_mended(text: &str, previous: &str) -> bool {
+    let is_ours = text.split_once(" / ").is_some_and(|(month, year)| {
+        let are_digits = |part: &str| part.len() <= 2 && digits(part) == part;
+        are_digits(month) && are_digits(year)
+    });
+    is_ours && previous.contains(" / ") && previous.len() == text.len() + 1
 }
 
 /// Going back over the slash takes the digit before it, or the person could never get past it.
@@ -250,6 +263,17 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(expiry(text, ""), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_digit_that_is_taken_out_of_the_middle_leaves_its_place_open() {
+        assert_eq!(expiry("0 / 31", "04 / 31"), "0 / 31");
+        assert_eq!(expiry("05 / 31", "0 / 31"), "05 / 31");
+        assert_eq!(expiry(" / 31", "0 / 31"), " / 31");
+        assert_eq!(expiry("04 / 1", "04 / 31"), "04 / 1");
+        // What replaces all of it is formatted.
+        assert_eq!(expiry("4/31", "04 / 31"), "04 / 31");
+        assert_eq!(expiry("0431", "04 / 31"), "04 / 31");
     }
 
     #[test]

@@ -1,8 +1,16 @@
-//! The fields of a new card. They reformat themselves while typed, are judged before they leave,
-//! and go from the browser to the gateway: no form of ours ever holds them.
+//! A new card, entered by the person and given from the browser to the gateway: no form of ours
+//! ever holds it. One interface, [`CardDraft`], and two ways to draw it.
+//!
+//! | | the sandbox | Stripe |
+//! | --- | --- | --- |
+//! | drawn by | our fields: they reformat themselves while typed (`format`) | Stripe's Payment Element, in a frame (`element`) |
+//! | judged by | `check`, before they leave | the Element |
+//! | made a token by | the sandbox's tokenizer | Stripe's script |
+//! | the bank's question, where it has no page | does not happen | Stripe's script |
 
 mod check;
 mod countries;
+mod element;
 mod format;
 
 use leptos::prelude::*;
@@ -11,17 +19,20 @@ use web_sys::HtmlInputElement;
 
 use self::check::TypedCard;
 use self::countries::{COUNTRIES, FIRST};
+use self::element::StripeElement;
 use super::brand_mark::BrandMark;
 use super::field::{FieldProblem, InputKind, PaymentInput};
 use super::icon::{Glyph, Icon};
 use super::problem::{Problem, Problems, input_id};
 use crate::browser;
+use crate::browser::stripe::Purpose;
 use crate::layout::payments_mode::PaymentsMode;
 use crate::server_fns::billing_page::BillingPage as Page;
 
 /// A card while it is typed. It stays as it is when a payment fails.
 #[derive(Clone, Copy)]
 pub struct CardDraft {
+    tokenizer: StoredValue<TokenizerView>,
     number: RwSignal<String>,
     expiry: RwSignal<String>,
     security_code: RwSignal<String>,
@@ -29,8 +40,9 @@ pub struct CardDraft {
 }
 
 impl CardDraft {
-    pub fn new() -> Self {
+    pub fn new(tokenizer: TokenizerView) -> Self {
         Self {
+            tokenizer: StoredValue::new(tokenizer),
             number: RwSignal::new(String::new()),
             expiry: RwSignal::new(String::new()),
             security_code: RwSignal::new(String::new()),
@@ -40,6 +52,9 @@ impl CardDraft {
 
     /// Whether nothing has been typed yet.
     pub fn is_empty(self) -> bool {
+        if self.is_stripes() {
+            return browser::stripe::is_empty();
+        }
         [self.number, self.expiry, self.security_code]
             .iter()
             .all(|field| field.with_untracked(String::is_empty))
@@ -52,16 +67,49 @@ impl CardDraft {
         }
     }
 
-    /// Judges the card and gives it to the gateway; the token, or what to mend and where.
-    pub async fn tokenize(self, tokenizer: &TokenizerView) -> Result<String, Vec<Problem>> {
+    /// Judges the card and gives it to the gateway; the token, or what to mend and where. Without
+    /// a problem to show, the gateway's own fields show it.
+    pub async fn tokenize(self) -> Result<String, Vec<Problem>> {
+        if self.is_stripes() {
+            let token = browser::stripe::token().await;
+            return token.map_err(|problem| vec![problem])?.ok_or_else(Vec::new);
+        }
         let fields = check::check(&self.typed(), browser::current_month())?;
-        browser::tokenizer::tokenize(tokenizer, &fields)
+        browser::tokenizer::tokenize(&self.tokenizer.get_value(), &fields)
             .await
             .map_err(|problem| vec![problem])
     }
 
+    /// Has the gateway's script ask what the card's bank asks, where the bank has no page.
+    pub async fn ask(self, client_secret: &str) -> Result<(), Problem> {
+        if !self.is_stripes() {
+            return Ok(());
+        }
+        browser::stripe::ask(&self.tokenizer.get_value(), client_secret).await
+    }
+
+    /// Says at a field that it is wrong as soon as the person goes on. To leave it empty is no
+    /// mistake yet.
+    fn judge(self, problems: Problems, field: PaymentField, value: RwSignal<String>) {
+        if value.with_untracked(|value| value.trim().is_empty()) {
+            return;
+        }
+        let mut found = self.problems().into_iter();
+        if let Some(problem) = found.find(|problem| problem.field == Some(field)) {
+            problems.say(problem);
+        }
+    }
+
+    /// Whether Stripe's own fields stand for ours.
+    fn is_stripes(self) -> bool {
+        self.tokenizer.with_value(TokenizerView::is_script)
+    }
+
     /// What is wrong as far as can be known without asking anyone.
     pub fn problems(self) -> Vec<Problem> {
+        if self.is_stripes() {
+            return Vec::new();
+        }
         check::check(&self.typed(), browser::current_month())
             .err()
             .unwrap_or_default()
@@ -82,46 +130,81 @@ impl CardDraft {
     }
 }
 
+/// A new card, by whichever fields this installation has.
 #[component]
-pub fn CardFieldset(draft: CardDraft, problems: Problems) -> impl IntoView {
-    let brand = Memo::new(move |_| draft.brand());
+pub fn CardFieldset(
+    draft: CardDraft,
+    problems: Problems,
+    /// What the card is entered for.
+    #[prop(into)]
+    purpose: Signal<Purpose>,
+) -> impl IntoView {
+    let fields = if draft.is_stripes() {
+        view! { <StripeElement tokenizer=draft.tokenizer.get_value() purpose/> }.into_any()
+    } else {
+        view! { <OwnFields draft problems/> }.into_any()
+    };
     view! {
         <fieldset class="card-fields">
             <legend class="visually-hidden">"New card"</legend>
-            <PaymentInput
-                field=PaymentField::CardNumber
-                label="Card number"
-                kind=InputKind {
-                    autocomplete: "cc-number",
-                    inputmode: "numeric",
-                    placeholder: "1234 1234 1234 1234",
-                }
-                value=draft.number
-                problems
-                on_input=type_number
-                after=view! { <span class="input-after">{move || view! { <BrandMark brand=brand.get()/> }}</span> }.into_any()
-            />
-            <div class="field-row">
-                <PaymentInput
-                    field=PaymentField::Expiry
-                    label="Expiration date"
-                    kind=InputKind { autocomplete: "cc-exp", inputmode: "numeric", placeholder: "MM / YY" }
-                    value=draft.expiry
-                    problems
-                    on_input=type_expiry
-                />
-                <PaymentInput
-                    field=PaymentField::SecurityCode
-                    label="Security code"
-                    kind=InputKind { autocomplete: "cc-csc", inputmode: "numeric", placeholder: "CVC" }
-                    value=draft.security_code
-                    problems
-                    on_input=type_security_code
-                />
-            </div>
-            <CountrySelect draft problems/>
+            {fields}
             {(PaymentsMode::of_site() == PaymentsMode::Test).then(|| view! { <TestCardHint/> })}
         </fieldset>
+    }
+    .into_any()
+}
+
+#[component]
+fn OwnFields(draft: CardDraft, problems: Problems) -> impl IntoView {
+    let brand = Memo::new(move |_| draft.brand());
+    let judge = move |field, value| Callback::new(move |()| draft.judge(problems, field, value));
+    // A code that is longer than this brand's was another card's.
+    Effect::new(move || {
+        let longest = format::security_code_length(brand.get());
+        draft.security_code.update(|code| code.truncate(longest));
+    });
+    view! {
+        <PaymentInput
+            field=PaymentField::CardNumber
+            label="Card number"
+            kind=InputKind {
+                autocomplete: "cc-number",
+                inputmode: "numeric",
+                placeholder: "1234 1234 1234 1234",
+            }
+            value=draft.number
+            problems
+            on_input=Box::new(type_number)
+            on_leave=judge(PaymentField::CardNumber, draft.number)
+            after=view! { <span class="input-after">{move || view! { <BrandMark brand=brand.get()/> }}</span> }.into_any()
+        />
+        <div class="field-row">
+            <PaymentInput
+                field=PaymentField::Expiry
+                label="Expiration date"
+                kind=InputKind { autocomplete: "cc-exp", inputmode: "numeric", placeholder: "MM / YY" }
+                value=draft.expiry
+                problems
+                on_input=Box::new(type_expiry)
+                on_leave=Callback::new(move |()| {
+                    draft.expiry.update(|expiry| *expiry = format::expiry(expiry, ""));
+                    draft.judge(problems, PaymentField::Expiry, draft.expiry);
+                })
+            />
+            <PaymentInput
+                field=PaymentField::SecurityCode
+                label="Security code"
+                kind=InputKind { autocomplete: "cc-csc", inputmode: "numeric", placeholder: "CVC" }
+                value=draft.security_code
+                problems
+                on_input=Box::new(move |input, value| {
+                    let longest = format::security_code_length(brand.get_untracked());
+                    type_security_code(input, value, longest);
+                })
+                on_leave=judge(PaymentField::SecurityCode, draft.security_code)
+            />
+        </div>
+        <CountrySelect draft problems/>
     }
     .into_any()
 }
@@ -190,10 +273,10 @@ pub fn SecureLine(page: RwSignal<Page>) -> impl IntoView {
 
 /// The sandbox is a part of this server: there it would be untrue that no card comes to us.
 fn where_a_card_goes(tokenizer: &TokenizerView) -> &'static str {
-    if tokenizer.url.starts_with('/') {
-        "Test mode. Cards go to this server's own sandbox."
+    if tokenizer.is_script() {
+        "Secure, fast checkout with Link. Card details go straight to Stripe and never touch our servers."
     } else {
-        "Secure checkout. Card details go straight to the payment processor and never touch our servers."
+        "Test mode. Cards go to this server's own sandbox."
     }
 }
 
@@ -216,11 +299,10 @@ fn type_expiry(input: &HtmlInputElement, value: RwSignal<String>) {
     value.set(formatted);
 }
 
-fn type_security_code(input: &HtmlInputElement, value: RwSignal<String>) {
-    const LONGEST: usize = 4;
+fn type_security_code(input: &HtmlInputElement, value: RwSignal<String>, longest: usize) {
     let code: String = format::digits(&input.value())
         .chars()
-        .take(LONGEST)
+        .take(longest)
         .collect();
     let caret = browser::caret(input).min(code.len());
     browser::rewrite(input, &code, caret);
@@ -241,7 +323,7 @@ mod tests {
         };
         let own = words("/sandbox/v1/payment_methods");
         assert!(own.contains("sandbox") && !own.contains("never"), "{own}");
-        let others = words("https://api.stripe.com/v1/payment_methods");
-        assert!(others.contains("never touch our servers"), "{others}");
+        let stripes = words(TokenizerView::STRIPE_SCRIPT);
+        assert!(stripes.contains("never touch our servers"), "{stripes}");
     }
 }

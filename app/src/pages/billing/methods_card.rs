@@ -59,7 +59,7 @@ pub fn MethodsCard(
             {move || problem().map(|error| view! {
                 <Notice kind=NoticeKind::Bad>{error.to_string()}</Notice>
             })}
-            {move || to_confirm().map(|method| view! { <PlainRemoval method/> })}
+            {move || to_confirm().map(|method| view! { <PlainRemoval method all=all.get_value()/> })}
             {if is_empty {
                 view! { <NoCards role/> }.into_any()
             } else {
@@ -138,7 +138,7 @@ fn MethodRow(
 pub fn Expiry(method: PaymentMethodView) -> impl IntoView {
     let (class, words) = match (method.is_expired, method.expires_soon) {
         (true, _) => ("method-expiry expired", "Expired"),
-        (false, true) => ("method-expiry expires-soon", "Expires soon,"),
+        (false, true) => ("method-expiry expires-soon", "Expires soon:"),
         (false, false) => ("method-expiry", "Expires"),
     };
     view! { <span class=class>{words}" "{method.card.expiry()}</span> }

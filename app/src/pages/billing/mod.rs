@@ -3,6 +3,7 @@
 mod add_card;
 mod add_credit;
 mod balance_card;
+mod bank;
 mod card_removal;
 mod history_card;
 mod methods_card;
@@ -29,14 +30,20 @@ use self::card_removal::RemovalDialog;
 use self::history_card::HistoryCard;
 use self::methods_card::MethodsCard;
 use self::plan_card::PlanCard;
-use self::result_notice::{NotStartedNotice, ResultNotice, UnknownNotice, WaitingNotice};
+use self::result_notice::{
+    DisputeBanner, NotStartedNotice, ResultNotice, UnknownNotice, WaitingNotice,
+};
 use self::skeleton::BillingSkeleton;
+#[cfg(not(feature = "ssr"))]
+use crate::browser;
 use crate::browser::attempt::{Attempt, Stage};
 use crate::components::icon::{Glyph, Icon};
 use crate::components::load::Load;
 use crate::components::notice::{Notice, NoticeKind};
 use crate::components::page_header::PageHeader;
 use crate::error::AppError;
+#[cfg(not(feature = "ssr"))]
+use crate::layout::stripe_script::StripeScript;
 use crate::server_fns::billing_page::{BillingPage as Page, billing_page};
 use crate::server_fns::payment_method::PAYMENT_METHOD_FORM;
 use crate::server_fns::refusal::{Refusal, take_refusal};
@@ -74,6 +81,10 @@ async fn load(top_up: Option<TopUpId>) -> Result<(Page, Standing), AppError> {
 
 #[component]
 pub fn BillingPage() -> impl IntoView {
+    #[cfg(not(feature = "ssr"))]
+    if StripeScript::of_document() == StripeScript::Elsewhere {
+        return view! { <FromTheServer/> }.into_any();
+    }
     let asked = Asked::read(&use_query_map().get_untracked());
     #[cfg(feature = "ssr")]
     asked.name_form();
@@ -97,6 +108,16 @@ pub fn BillingPage() -> impl IntoView {
         />
     }
     .into_any()
+}
+
+/// Reached without a new document, from a page whose content policy keeps the gateway's script out:
+/// the page is loaded from the server, which lets it in.
+#[cfg(not(feature = "ssr"))]
+#[component]
+fn FromTheServer() -> impl IntoView {
+    // Once the router has written the page's address.
+    Effect::new(|| request_animation_frame(|| request_animation_frame(browser::reload)));
+    view! { <BillingSkeleton/> }
 }
 
 /// What the address asks for.
@@ -172,6 +193,7 @@ fn Content(page: Page, standing: Standing, asked: Asked, refusals: Refusals) -> 
     let methods = Memo::new(move |_| page.with(|page| page.payment_methods.clone()));
     let recent = Memo::new(move |_| page.with(|page| page.recent.clone()));
     let waiting = Memo::new(move |_| page.with(|page| page.waiting));
+    let dispute = Memo::new(move |_| page.with(|page| page.dispute));
     let plan = page.with_untracked(|page| page.plan.clone());
     let (role, limits) = page.with_untracked(|page| (page.role, page.limits));
     view! {
@@ -180,6 +202,7 @@ fn Content(page: Page, standing: Standing, asked: Asked, refusals: Refusals) -> 
         {(matches!(standing, Standing::NotStarted(_)) && !asked.add).then(|| view! {
             <NotStartedNotice/>
         })}
+        {move || dispute.get().map(|dispute| view! { <DisputeBanner dispute/> })}
         {may_change.then(|| view! { <WaitingNotice waiting form/> })}
         {refusals.payment_method.filter(|refusal| !refusal.message.is_empty()).map(|refusal| view! {
             <Notice kind=NoticeKind::Bad>{refusal.message}</Notice>
@@ -218,7 +241,7 @@ fn Content(page: Page, standing: Standing, asked: Asked, refusals: Refusals) -> 
         {may_change.then(|| view! {
             <AddCreditDialog form/>
             <AddCardDialog open=adding_card page refresh/>
-            <RemovalDialog removing refresh/>
+            <RemovalDialog removing page refresh/>
         })}
     }
     .into_any()

@@ -1,5 +1,6 @@
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
+use types::dispute::{DisputeNotice, DisputeStage};
 use types::ids::TopUpId;
 use types::money::Cents;
 use types::tenancy::Role;
@@ -105,6 +106,62 @@ pub fn WaitingNotice(
                 </Notice>
             }
         })
+    }
+}
+
+/// What banks hold, or took, because a card's owner complained.
+#[component]
+pub fn DisputeBanner(dispute: DisputeNotice) -> impl IntoView {
+    let words = dispute_words(&dispute);
+    let kind = if dispute.stage == DisputeStage::Lost {
+        NoticeKind::Bad
+    } else {
+        NoticeKind::Waiting
+    };
+    let amount = dispute.withdrawn.dollars();
+    let has_moved = dispute.withdrawn > Cents::new(0);
+    view! {
+        <Notice kind>
+            {words.before}
+            {has_moved.then(|| view! { <Money amount style=MoneyStyle::Cents/> })}
+            {words.after}
+            {dispute.recharge_frozen.then_some(" Nothing is charged by itself until this is settled.")}
+            " "
+            <a href="/billing/history">"See it in the history"</a>
+        </Notice>
+    }
+    .into_any()
+}
+
+/// Around the amount.
+struct Words {
+    before: &'static str,
+    after: &'static str,
+}
+
+fn dispute_words(dispute: &DisputeNotice) -> Words {
+    let has_moved = dispute.withdrawn > Cents::new(0);
+    match (dispute.stage, dispute.count > 1, has_moved) {
+        (DisputeStage::Lost, false, _) => Words {
+            before: "The bank decided a dispute for the card's owner. Of your credit, ",
+            after: " was taken back.",
+        },
+        (DisputeStage::Lost, true, _) => Words {
+            before: "The banks decided disputes for the cards' owners. Of your credit, ",
+            after: " was taken back.",
+        },
+        (_, _, false) => Words {
+            before: "A bank asks about one of your payments. No money has moved.",
+            after: "",
+        },
+        (_, false, true) => Words {
+            before: "A payment is disputed at the bank, which holds back ",
+            after: " until it decides. If that is a mistake, ask your bank to withdraw the dispute.",
+        },
+        (_, true, true) => Words {
+            before: "Payments are disputed at their banks, which hold back ",
+            after: " until they decide. If that is a mistake, ask your bank to withdraw the disputes.",
+        },
     }
 }
 

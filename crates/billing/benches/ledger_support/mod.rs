@@ -1,9 +1,10 @@
 //! A database with organizations to measure on, and the bare rows to measure against.
 
+pub mod figures;
+pub mod growth;
 mod raw;
 mod reading;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,94 +21,8 @@ use uuid::Uuid;
 
 /// What each organization has to spend: $100,000, more than is measured with.
 const CREDIT_NANOS: i64 = 100_000_000_000_000;
-/// How many organizations there are.
-const ORGANIZATIONS: usize = 1_000;
 /// How many events are on their way at once: half of what the queue holds.
 const WAITING: usize = 32_768;
-
-pub struct Options {
-    pub events: usize,
-    pub rounds: usize,
-}
-
-impl Options {
-    pub fn from_args() -> Self {
-        let args: Vec<String> = std::env::args().collect();
-        let number = |name: &str, otherwise: usize| {
-            let at = args.iter().position(|arg| arg == name);
-            at.and_then(|at| args.get(at + 1)?.parse().ok())
-                .unwrap_or(otherwise)
-        };
-        Self {
-            events: number("--events", 200_000),
-            rounds: number("--rounds", 3),
-        }
-    }
-
-    /// SQLite, and the PostgreSQL server that the environment names.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "benchmarks have no command line of their own"
-    )]
-    pub fn databases(&self) -> Vec<String> {
-        let mut urls = vec!["sqlite".to_owned()];
-        urls.extend(std::env::var("BILLING_BENCH_DATABASE_URL"));
-        urls
-    }
-}
-
-/// Two rates in events a second, and their ratio.
-#[derive(Clone)]
-pub struct Round {
-    what: &'static str,
-    rate: f64,
-    against: f64,
-}
-
-impl Round {
-    pub const fn new(what: &'static str, rate: f64, against: f64) -> Self {
-        Self {
-            what,
-            rate,
-            against,
-        }
-    }
-
-    fn ratio(&self) -> f64 {
-        self.rate / self.against
-    }
-
-    /// Line by line the one with the lower ratio.
-    pub fn worst(before: Vec<Self>, now: Vec<Self>) -> Vec<Self> {
-        if before.is_empty() {
-            return now;
-        }
-        before
-            .into_iter()
-            .zip(now)
-            .map(|(a, b)| if a.ratio() <= b.ratio() { a } else { b })
-            .collect()
-    }
-}
-
-impl fmt::Debug for Round {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.2}", self.ratio())
-    }
-}
-
-impl fmt::Display for Round {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:<42} {:>6.2}   {:>9.0} / {:>9.0} events/s",
-            self.what,
-            self.ratio(),
-            self.rate,
-            self.against
-        )
-    }
-}
 
 /// Ranks 0 to `count`-1, the first ones much more often: the weight of rank r is 1/(r+1).
 pub fn zipf(count: usize) -> impl FnMut() -> usize {
@@ -136,7 +51,8 @@ pub struct Bench {
 }
 
 impl Bench {
-    pub async fn open(url: &str) -> Self {
+    /// `sqlite`, or a server of PostgreSQL's, with a new database and so many organizations in it.
+    pub async fn open(url: &str, organizations: usize) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         install_default_drivers();
         let (url, directory) = if url == "sqlite" {
@@ -175,8 +91,8 @@ impl Bench {
             .create_user("owner@example.com", "a long enough passphrase")
             .await
             .expect("a person can be made");
-        let mut callers = Vec::with_capacity(ORGANIZATIONS);
-        for number in 0..ORGANIZATIONS {
+        let mut callers = Vec::with_capacity(organizations);
+        for number in 0..organizations {
             callers.push(caller(&billing, owner, number).await);
         }
         raw::create(&url).await;
@@ -219,7 +135,28 @@ impl Bench {
                 (whose(call), events.collect())
             })
             .collect();
-        self.run(calls).await
+        self.run(&self.billing, calls).await
+    }
+
+    /// One organization's events, counted by one writer instead of two; `None` where there is never
+    /// more than one.
+    pub async fn one_writer(&self, events: usize) -> Option<f64> {
+        if self.directory.is_some() {
+            return None;
+        }
+        let billing = Billing::open(settings(&self.url), Arc::new(SystemClock))
+            .await
+            .expect("the database opens");
+        billing.usage().use_writers(1);
+        let calls = (0..events / 500)
+            .map(|_| {
+                let events = (0..500).map(|_| event(Uuid::now_v7().to_string()));
+                (0, events.collect())
+            })
+            .collect();
+        let rate = self.run(&billing, calls).await;
+        billing.close().await;
+        Some(rate)
     }
 
     /// The same with ids whose keys are hashes, as good as random.
@@ -234,7 +171,7 @@ impl Bench {
                 )
             })
             .collect();
-        self.run(calls).await
+        self.run(&self.billing, calls).await
     }
 
     /// One caller that reports one event at a time: a transaction each.
@@ -252,7 +189,7 @@ impl Bench {
         f64::from(counted) / start.elapsed().as_secs_f64()
     }
 
-    async fn run(&self, calls: Vec<(usize, Vec<UsageEvent>)>) -> f64 {
+    async fn run(&self, billing: &Billing, calls: Vec<(usize, Vec<UsageEvent>)>) -> f64 {
         let total: usize = calls.iter().map(|(_, events)| events.len()).sum();
         let calls = Arc::new(std::sync::Mutex::new(calls));
         let start = Instant::now();
@@ -260,7 +197,7 @@ impl Bench {
         let a_call = total / calls.lock().expect("nobody has it yet").len().max(1);
         for _ in 0..WAITING / a_call {
             let (calls, callers) = (Arc::clone(&calls), self.callers.clone());
-            let usage = self.billing.usage();
+            let usage = billing.usage();
             tasks.spawn(async move {
                 loop {
                     let next = calls.lock().expect("no call panics").pop();
@@ -302,6 +239,7 @@ fn settings(url: &str) -> BillingSettings {
     BillingSettings {
         database_url: url.to_owned(),
         top_up_limits: TopUpLimits::default(),
+        refund_window: billing::USUAL_REFUND_WINDOW,
         gateway: GatewaySettings {
             base_url: "http://127.0.0.1:9".to_owned(),
             secret_key: "sk_test_unused".to_owned().into(),

@@ -12,11 +12,11 @@ use uuid::Uuid;
 use super::{Bench, event};
 
 /// Models that the month's requests are spread over.
-const MODELS: usize = 4;
+pub(super) const MODELS: usize = 4;
 /// How often each reading is taken; the slowest but one counts.
 const TIMES: usize = 9;
 /// Whose month it is.
-const WHOSE: usize = 1;
+pub(super) const WHOSE: usize = 1;
 
 /// How long a reading took, and what it stands against.
 pub struct Reading {
@@ -42,9 +42,8 @@ impl fmt::Display for Reading {
 }
 
 impl Bench {
-    /// Counts `events` of one organization, spread over the last thirty days, then reads.
-    pub async fn readings(&self, events: usize) -> Vec<Reading> {
-        self.ingest_month(events).await;
+    /// Reads what the organization of the month has used, and its pages.
+    pub async fn readings(&self) -> Vec<Reading> {
         let unsummed = self.report(UsageInterval::Day).await;
         let analytics = self.billing.analytics();
         analytics.catch_up().await.expect("usage can be summed up");
@@ -100,7 +99,8 @@ impl Bench {
         readings
     }
 
-    async fn ingest_month(&self, events: usize) {
+    /// Counts `events` of one organization, spread over the last thirty days in no order.
+    pub async fn ingest_month(&self, events: usize) {
         let models = self
             .billing
             .rates()
@@ -133,7 +133,7 @@ impl Bench {
                 (WHOSE, events.collect())
             })
             .collect();
-        self.run(calls).await;
+        self.run(&self.billing, calls).await;
     }
 
     async fn report(&self, interval: UsageInterval) -> Duration {

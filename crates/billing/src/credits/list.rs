@@ -24,6 +24,11 @@ pub struct CreditLot {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OpenedBy {
     TopUp(TopUpId),
+    /// What came back by this refund, which failed, or by a dispute that was won, beyond what the
+    /// top-up's own lot ever had.
+    GivenBack {
+        source: String,
+    },
     /// The operator, under a key of theirs.
     Grant {
         key: String,
@@ -66,6 +71,9 @@ fn credit_lot(
         || StoreError::Inconsistent(format!("lot {} is from {}", opened.lot.id, opened.source));
     let opened_by = match opened.source.split_once(':') {
         Some(("topup", id)) => OpenedBy::TopUp(id.parse().map_err(|_| unknown())?),
+        Some(("refund" | "dispute", _)) => OpenedBy::GivenBack {
+            source: opened.source.clone(),
+        },
         Some(("grant", key)) => OpenedBy::Grant {
             key: key.to_owned(),
             reason: reasons.remove(key).ok_or_else(unknown)?,

@@ -93,6 +93,7 @@ fn name(account: &str) -> Result<String, StoreError> {
     if owner == "platform" {
         let name = match kind {
             "gateway_clearing" => "Assets:Gateway-Clearing",
+            "gateway_balance" => "Assets:Gateway-Balance",
             "usage_revenue" => "Income:Usage",
             "gateway_fees" => "Expenses:Gateway-Fees",
             "promotion_expense" => "Expenses:Promotion",

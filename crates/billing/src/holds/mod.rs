@@ -37,6 +37,7 @@ use types::time::Timestamp;
 
 use crate::metering::Owner;
 use crate::metering::hold_jobs::{HoldAct, price_capture};
+use crate::metering::sources;
 use crate::tenancy::api_keys::ApiKeyCaller;
 use crate::{Core, StoreError, chart};
 pub use credit::FLOOR;
@@ -51,7 +52,7 @@ pub(crate) use store::{held_at_in, held_in};
 pub const MOST_OPEN_HOLDS: i64 = 10_000;
 /// How long after it was opened a hold is forgotten: 30 days after the latest that it can end.
 const REMEMBERED: TimeDelta = TimeDelta::days(31);
-/// The most organizations whose holds are expired side by side.
+/// The most organizations whose due holds are looked for at a time.
 const MOST_SWEPT: i64 = 16;
 /// The most times in one run: it is soon run again.
 const MOST_SWEEPS: usize = 256;
@@ -75,6 +76,8 @@ pub struct CreditLimits {
     /// What holds that are opened now may take together.
     pub left: Money,
     pub open_holds: i64,
+    /// How many senders of events there are.
+    pub sources: i64,
 }
 
 /// See [`crate::Billing::holds`].
@@ -210,10 +213,12 @@ impl Holds {
         let mut tx = self.core.db.begin_read().await?;
         let balance = chart::balance_in(&mut tx, organization, now).await?;
         let open_holds = held_in(&mut tx, organization, now).await?.count;
+        let sources = sources::count_in(&mut tx, organization).await?;
         Ok(CreditLimits {
             left: credit::room(balance.available()?)?,
             balance,
             open_holds,
+            sources,
         })
     }
 
@@ -233,12 +238,15 @@ impl Holds {
                 return Ok(swept);
             }
             swept += due.len();
-            let acts = due.into_iter().map(|organization| {
+            // One after another: together they would all be written down in one commit.
+            let mut failed = None;
+            for organization in due {
                 let metering = &self.core.metering;
-                metering.hold(&self.core, organization, HoldAct::Expire, 0)
-            });
-            for done in futures::future::join_all(acts).await {
-                done?;
+                let swept = metering.hold(&self.core, organization, HoldAct::Expire, 0);
+                failed = swept.await.err().or(failed);
+            }
+            if let Some(error) = failed {
+                return Err(error);
             }
         }
         Ok(swept)

@@ -105,7 +105,9 @@ impl From<EventFault> for HoldFault {
             EventFault::CachedAboveInput => Self::CachedAboveInput,
             EventFault::Status => Self::Status,
             EventFault::Latency => Self::Latency,
-            EventFault::ReservedSource => Self::Text { field: "source" },
+            EventFault::ReservedSource | EventFault::TooManySources => {
+                Self::Text { field: "source" }
+            }
             EventFault::UnknownModel | EventFault::NoRateYet | EventFault::InTheFuture => {
                 Self::UnknownModel
             }

@@ -68,6 +68,11 @@ impl Housekeeping {
 
     async fn forget_notices(&self) -> Result<u64, StoreError> {
         let before = micros(self.core.now() - NOTICES_KEPT);
+        // Few: each one was an alarm.
+        sqlx::query("delete from gateway_event_failures where last_failed_at < $1")
+            .bind(before)
+            .execute(self.core.db.writers())
+            .await?;
         let mut forgotten = 0;
         loop {
             let deleted = sqlx::query(

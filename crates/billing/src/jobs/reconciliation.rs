@@ -11,6 +11,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use types::payment::DeclineReason;
 
+use crate::crash::{CrashPoint, reach};
 use crate::payments::customer::find_customer;
 use crate::payments::gateway::{GatewayError, GatewayIntent, Outcome};
 use crate::top_up::state::State;
@@ -46,6 +47,10 @@ pub struct Reconciliation {
 impl Reconciliation {
     pub(crate) const fn new(core: Arc<Core>) -> Self {
         Self { core }
+    }
+
+    pub(crate) const fn core(&self) -> &Arc<Core> {
+        &self.core
     }
 
     /// Asks about each payment whose turn it is. One that cannot be settled now is asked about
@@ -96,15 +101,18 @@ impl Reconciliation {
         if !is_ours {
             return Ok(None);
         }
+        reach(CrashPoint::ReconciliationBeforeCall);
         if let Err(error) = self.ask(top_up).await {
             tracing::warn!(top_up = %top_up.id, %error, "a payment cannot be settled yet");
         }
+        reach(CrashPoint::ReconciliationAfterSettling);
         let mut connection = self.core.db.readers().acquire().await?;
         let after = store::get_by_payment_in(&mut connection, top_up.payment).await?;
         Ok(Some(after.state.payment_state()))
     }
 
-    async fn ask(&self, top_up: &TopUp) -> Result<(), AskError> {
+    /// Asks about one payment, whether or not it is its turn, and settles what the gateway says.
+    pub(crate) async fn ask(&self, top_up: &TopUp) -> Result<(), AskError> {
         if let Some(intent) = &top_up.intent {
             let outcome = self.ask_about(top_up, intent).await?;
             return Ok(settle::settle(&self.core, top_up.payment, &outcome).await?);
@@ -158,8 +166,9 @@ impl Reconciliation {
     }
 }
 
+/// Why a payment stays pending.
 #[derive(Debug, thiserror::Error)]
-enum AskError {
+pub(crate) enum AskError {
     #[error(transparent)]
     Gateway(#[from] GatewayError),
     #[error(transparent)]

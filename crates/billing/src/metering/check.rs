@@ -15,6 +15,8 @@ pub const MOST_TOKENS: i64 = 100_000_000;
 /// The most that one request may cost, $1,000: what one commit counts, and more, fits in 63 bits of
 /// pico-dollars.
 pub const MOST_COST: Cost = Cost::from_picos(1_000_000_000_000_000);
+/// The most sources of an organization; what is captured of holds has one beyond it.
+pub const MOST_SOURCES: i64 = 1_000;
 /// How far a sender's clock may be ahead of ours.
 const AHEAD: TimeDelta = TimeDelta::hours(1);
 
@@ -45,6 +47,11 @@ pub enum EventFault {
     UnknownProject,
     #[error("data.api_key_id is not a key of this organization")]
     UnknownApiKey,
+    #[error(
+        "the organization has {MOST_SOURCES} sources, the most there may be; a source names who \
+         reports, not a request: use one that is there"
+    )]
+    TooManySources,
 }
 
 impl EventFault {
@@ -53,7 +60,7 @@ impl EventFault {
     pub const fn field(&self) -> &'static str {
         match self {
             Self::Text { field } | Self::Tokens { field } => field,
-            Self::ReservedSource => "source",
+            Self::ReservedSource | Self::TooManySources => "source",
             Self::CachedAboveInput => "data.cached_input_tokens",
             Self::Status => "data.status",
             Self::Latency => "data.latency_ms",
@@ -76,6 +83,7 @@ impl EventFault {
             | Self::Latency
             | Self::InTheFuture
             | Self::CostTooLarge => "invalid_event",
+            Self::TooManySources => "too_many_sources",
             Self::UnknownModel | Self::NoRateYet => "unknown_model",
             Self::UnknownProject => "unknown_project",
             Self::UnknownApiKey => "unknown_api_key",

@@ -3,13 +3,14 @@
 //! Owns the rule of replays: the same source and id with the same content counts once, with other
 //! content it is refused. What becomes of holds is `hold_jobs`'s.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use types::ids::OrganizationId;
 use types::time::Timestamp;
 
 use super::bulk::{Known, UniqueKey};
-use super::priced::Priced;
+use super::check::EventFault;
+use super::priced::{Priced, SourceKey};
 use super::queue::{Job, Outcome, Task};
 use super::{FirstUse, IngestError, Ingested};
 use crate::StoreError;
@@ -25,9 +26,11 @@ pub(super) struct Chosen<'e> {
 }
 
 /// Job by job, in the order in which they came: all of a job's new events are counted, or none.
+/// `refused` are the sources that are too many.
 pub(super) fn choose<'e>(
     jobs: &'e [Job],
     known: &HashMap<UniqueKey, Known>,
+    refused: &HashSet<SourceKey>,
     now: Timestamp,
     source_no: impl Fn(&Priced) -> Result<i64, StoreError>,
 ) -> Result<Chosen<'e>, StoreError> {
@@ -41,6 +44,15 @@ pub(super) fn choose<'e>(
             chosen.outcomes.push(None);
             continue;
         };
+        let too_many = events
+            .iter()
+            .find(|(_, priced)| refused.contains(&priced.source));
+        if let Some((index, _)) = too_many {
+            let (index, fault) = (*index, EventFault::TooManySources);
+            let outcome = Outcome::Usage(Err(IngestError::Event { index, fault }));
+            chosen.outcomes.push(Some(outcome));
+            continue;
+        }
         let events = events
             .iter()
             .map(|(index, priced)| Ok((*index, (priced, source_no(priced)?))))

@@ -58,6 +58,9 @@ pub(super) struct Numbers {
     series: HashMap<SeriesKey, i64>,
 }
 
+/// Sources that get no number: their organizations have too many.
+type RefusedSources = HashSet<SourceKey>;
+
 impl Numbers {
     fn learn(&mut self, found: Self) {
         if self.sources.len() + self.series.len() > MOST_NUMBERS {
@@ -163,19 +166,20 @@ async fn attempt<B: Bulk>(
     if tx.rate_count().await? != rate_count {
         return Err(AttemptError::Commit(CommitError::NewRates));
     }
-    let found = find_numbers(&mut tx, numbers, jobs).await?;
+    let (found, refused) = find_numbers(&mut tx, numbers, jobs).await?;
     let source_no = |priced: &Priced| numbers.source_no(&found, priced);
     let series_no = |priced: &Priced| numbers.series_no(&found, priced);
     let known = match look {
         Look::IfTaken => HashMap::new(),
-        Look::First => tx.known(&reported_keys(jobs, source_no)?).await?,
+        Look::First => tx.known(&reported_keys(jobs, &refused, source_no)?).await?,
     };
     let next_look = if known.is_empty() {
         Look::IfTaken
     } else {
         Look::First
     };
-    let Chosen { new, mut outcomes } = choose(jobs, &known, place.clock.now(), source_no)?;
+    let Chosen { new, mut outcomes } =
+        choose(jobs, &known, &refused, place.clock.now(), source_no)?;
     let mut counting: BTreeSet<OrganizationId> = hold_jobs::capturing(jobs).collect();
     counting.extend(new.keys());
     let mut concerned: BTreeSet<OrganizationId> = new.keys().copied().collect();
@@ -275,6 +279,7 @@ fn all_events(jobs: &[Job]) -> impl Iterator<Item = &Priced> {
 /// The keys of those that may have been counted before: whether a capture was is known by its hold.
 fn reported_keys(
     jobs: &[Job],
+    refused: &RefusedSources,
     source_no: impl Fn(&Priced) -> Result<i64, StoreError>,
 ) -> Result<Vec<UniqueKey>, StoreError> {
     let reports = jobs
@@ -282,6 +287,7 @@ fn reported_keys(
         .filter(|job| matches!(job.task, Task::Usage { .. }));
     reports
         .flat_map(Job::events)
+        .filter(|priced| !refused.contains(&priced.source))
         .map(|priced| Ok((priced.key, source_no(priced)?)))
         .collect()
 }
@@ -291,21 +297,24 @@ fn all_of(outcomes: Vec<Option<Outcome>>) -> Result<Vec<Outcome>, StoreError> {
     outcomes.ok_or_else(|| StoreError::Inconsistent("a job without an outcome".to_owned()))
 }
 
-/// The numbers that are not remembered yet.
+/// The numbers that are not remembered yet, and the sources that get none.
 async fn find_numbers(
     tx: &mut impl BulkTx,
     numbers: &Numbers,
     jobs: &[Job],
-) -> Result<Numbers, StoreError> {
+) -> Result<(Numbers, RefusedSources), StoreError> {
     let mut found = Numbers::default();
-    let sources: HashSet<&SourceKey> = all_events(jobs)
+    let mut refused = RefusedSources::new();
+    let sources: BTreeSet<&SourceKey> = all_events(jobs)
         .map(|priced| &priced.source)
         .filter(|key| !numbers.sources.contains_key(key))
         .collect();
     if !sources.is_empty() {
         let sources: Vec<&SourceKey> = sources.into_iter().collect();
-        let nos = tx.source_nos(&sources).await?;
-        found.sources = sources.into_iter().cloned().zip(nos).collect();
+        found.sources = tx.source_nos(&sources).await?;
+        let left_out = sources.into_iter();
+        let left_out = left_out.filter(|key| !found.sources.contains_key(key));
+        refused.extend(left_out.cloned());
     }
     let series: HashSet<&SeriesKey> = all_events(jobs)
         .map(|priced| &priced.series)
@@ -316,5 +325,5 @@ async fn find_numbers(
         let nos = tx.series_nos(&series).await?;
         found.series = series.into_iter().cloned().zip(nos).collect();
     }
-    Ok(found)
+    Ok((found, refused))
 }

@@ -16,6 +16,7 @@ mod priced;
 mod queue;
 pub(crate) mod rollup;
 mod runtime;
+pub(crate) mod sources;
 mod writer;
 
 use std::collections::HashMap;
@@ -33,7 +34,7 @@ use types::usage::UsageEvent;
 use crate::pricing::book::RateBook;
 use crate::tenancy::api_keys::ApiKeyCaller;
 use crate::{Core, Problem, ProblemKind, StoreError};
-pub use check::{EventFault, MOST_COST, MOST_TEXT_BYTES, MOST_TOKENS};
+pub use check::{EventFault, MOST_COST, MOST_SOURCES, MOST_TEXT_BYTES, MOST_TOKENS};
 use event_key::EventKey;
 pub(crate) use priced::{Owner, Priced};
 use queue::Task;
@@ -147,6 +148,12 @@ pub struct Usage {
 impl Usage {
     pub(crate) const fn new(core: Arc<Core>) -> Self {
         Self { core }
+    }
+
+    /// How many writers this process has where the database is PostgreSQL: two, unless somebody
+    /// measures what the second is worth. Counts until the first event comes.
+    pub fn use_writers(&self, count: usize) {
+        self.core.metering.use_writers(count);
     }
 
     /// Counts events: when it returns they are durable and paid for.

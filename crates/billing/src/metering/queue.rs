@@ -1,10 +1,15 @@
 //! What waits to be committed: bounded by count and by bytes. A full queue refuses at once, so
 //! that a gateway hears within moments that it must slow down.
+//!
+//! Holds wait in a row of their own and go first, and while there are any, commits are short: a
+//! request that waits to run must not wait for the reports of those that have run.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::Instant;
 use types::ids::OrganizationId;
 
 use super::hold_jobs::HoldAct;
@@ -14,8 +19,19 @@ use crate::holds::{Hold, HoldError};
 
 /// The most events that wait.
 pub(super) const MOST_WAITING: usize = 65_536;
-/// The most kibibytes that wait.
+/// The most holds that wait.
+const MOST_HOLDS_WAITING: usize = 8_192;
+/// The most kibibytes that wait in each row.
 const MOST_KIBIBYTES: usize = 32 * 1024;
+
+/// The most events in one commit.
+const MOST_EVENTS: usize = 8_192;
+/// The most while there are holds: a few milliseconds.
+const MOST_EVENTS_BESIDE_HOLDS: usize = 1_024;
+/// The most holds in one commit.
+const MOST_HOLDS: usize = 1_024;
+/// How long after the last hold another is expected.
+const HOLDS_EXPECTED: Duration = Duration::from_secs(1);
 
 pub(super) type UsageResult = Result<Ingested, IngestError>;
 /// The hold as it is afterwards; nothing where none was named.
@@ -110,32 +126,55 @@ impl Job {
 pub(super) struct Full;
 
 pub(super) struct Queue {
+    usage: Row,
+    holds: Row,
+}
+
+/// Where jobs of a kind wait.
+struct Row {
     jobs: UnboundedSender<Job>,
-    events: Arc<Semaphore>,
+    weight: Arc<Semaphore>,
     kibibytes: Arc<Semaphore>,
 }
 
-impl Queue {
-    pub(super) fn new() -> (Self, UnboundedReceiver<Job>) {
+impl Row {
+    fn new(most_waiting: usize) -> (Self, UnboundedReceiver<Job>) {
         let (jobs, receiver) = mpsc::unbounded_channel();
-        let queue = Self {
+        let row = Self {
             jobs,
-            events: Arc::new(Semaphore::new(MOST_WAITING)),
+            weight: Arc::new(Semaphore::new(most_waiting)),
             kibibytes: Arc::new(Semaphore::new(MOST_KIBIBYTES)),
         };
-        (queue, receiver)
+        (row, receiver)
+    }
+}
+
+impl Queue {
+    pub(super) fn new() -> (Self, Waiting) {
+        let (usage, waiting_usage) = Row::new(MOST_WAITING);
+        let (holds, waiting_holds) = Row::new(MOST_HOLDS_WAITING);
+        let waiting = Waiting {
+            usage: waiting_usage,
+            holds: waiting_holds,
+            hold_seen: None,
+        };
+        (Self { usage, holds }, waiting)
     }
 
-    /// Puts a task at the end; what becomes of it is told through its `answer`.
+    /// Puts a task at the end of its row; what becomes of it is told through its `answer`.
     pub(super) fn push(
         &self,
         organization: OrganizationId,
         rate_count: i64,
         task: Task,
     ) -> Result<(), Full> {
+        let row = match &task {
+            Task::Usage { .. } => &self.usage,
+            Task::Hold { .. } => &self.holds,
+        };
         let room = [
-            take(&self.events, task.weight())?,
-            take(&self.kibibytes, task.bytes().div_ceil(1024))?,
+            take(&row.weight, task.weight())?,
+            take(&row.kibibytes, task.bytes().div_ceil(1024))?,
         ];
         let job = Job {
             organization,
@@ -143,7 +182,57 @@ impl Queue {
             task,
             room,
         };
-        self.jobs.send(job).map_err(|_| Full)
+        row.jobs.send(job).map_err(|_| Full)
+    }
+}
+
+/// The other end of the queue.
+pub(super) struct Waiting {
+    usage: UnboundedReceiver<Job>,
+    holds: UnboundedReceiver<Job>,
+    /// When there was a hold last.
+    hold_seen: Option<Instant>,
+}
+
+impl Waiting {
+    /// Waits for a job and takes what else is there, up to what one commit holds: some of either
+    /// kind, so that neither keeps the other waiting for ever. `None`: closed and empty.
+    pub(super) async fn take(&mut self) -> Option<Vec<Job>> {
+        let first = tokio::select! {
+            biased;
+            Some(job) = self.holds.recv() => job,
+            Some(job) = self.usage.recv() => job,
+            else => return None,
+        };
+        let (mut holds, mut events) = match &first.task {
+            Task::Hold { .. } => (1, 0),
+            Task::Usage { events, .. } => (0, events.len()),
+        };
+        let mut jobs = vec![first];
+        while holds < MOST_HOLDS
+            && let Ok(job) = self.holds.try_recv()
+        {
+            holds += 1;
+            jobs.push(job);
+        }
+        if holds > 0 {
+            self.hold_seen = Some(Instant::now());
+        }
+        let expects_holds = self
+            .hold_seen
+            .is_some_and(|seen| seen.elapsed() < HOLDS_EXPECTED);
+        let most_events = if expects_holds {
+            MOST_EVENTS_BESIDE_HOLDS
+        } else {
+            MOST_EVENTS
+        };
+        while events < most_events
+            && let Ok(job) = self.usage.try_recv()
+        {
+            events += job.task.weight();
+            jobs.push(job);
+        }
+        Some(jobs)
     }
 }
 
@@ -152,4 +241,57 @@ fn take(room: &Arc<Semaphore>, amount: usize) -> Result<OwnedSemaphorePermit, Fu
     Arc::clone(room)
         .try_acquire_many_owned(amount)
         .map_err(|_| Full)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hold() -> Task {
+        Task::Hold {
+            act: HoldAct::Expire,
+            answer: oneshot::channel().0,
+        }
+    }
+
+    fn usage() -> Task {
+        Task::Usage {
+            events: Vec::new(),
+            sent: 0,
+            answer: oneshot::channel().0,
+        }
+    }
+
+    fn are_holds(jobs: &[Job]) -> Vec<bool> {
+        jobs.iter()
+            .map(|job| matches!(job.task, Task::Hold { .. }))
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn holds_overtake_reports_and_what_waits_when_it_is_closed_is_still_taken() {
+        let (queue, mut waiting) = Queue::new();
+        let organization = OrganizationId::generate();
+        for task in [usage(), usage(), hold()] {
+            assert!(queue.push(organization, 0, task).is_ok());
+        }
+        drop(queue);
+        let taken = waiting.take().await.unwrap();
+        assert_eq!(are_holds(&taken), [true, false, false]);
+        assert!(waiting.take().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn however_many_holds_wait_they_leave_room_for_reports() {
+        let (queue, mut waiting) = Queue::new();
+        let organization = OrganizationId::generate();
+        for _ in 0..MOST_HOLDS_WAITING {
+            assert!(queue.push(organization, 0, hold()).is_ok());
+        }
+        assert!(queue.push(organization, 0, hold()).is_err());
+        assert!(queue.push(organization, 0, usage()).is_ok());
+        let taken = are_holds(&waiting.take().await.unwrap());
+        assert_eq!(taken.iter().filter(|is_hold| **is_hold).count(), MOST_HOLDS);
+        assert_eq!(taken.last(), Some(&false), "a report goes with them");
+    }
 }

@@ -15,7 +15,7 @@ use super::bulk::Bulk;
 use super::bulk::postgres::PostgresBulk;
 use super::bulk::sqlite::SqliteBulk;
 use super::owners::Owners;
-use super::queue::{Full, Job, Queue, Task};
+use super::queue::{Full, Queue, Task, Waiting};
 use super::rollup::{self, Tail};
 use super::writer::Writer;
 use crate::db::{self, Engine};
@@ -25,6 +25,9 @@ use types::ids::OrganizationId;
 
 /// Writers of a process on PostgreSQL: while one waits for the disk the other works.
 const POSTGRES_WRITERS: usize = 2;
+/// A commit of everybody's usage waits less for a lock than others do, and then goes on without
+/// whoever it waited for.
+const WRITER_LOCKS: &str = "set lock_timeout = '2s'";
 /// How many commits there are between checkpoints of SQLite's log.
 const CHECKPOINT_EVERY: usize = 16;
 /// How often it is looked at whether that many were made.
@@ -39,22 +42,17 @@ pub(crate) struct Metering {
     /// What was committed and is not summed up in the tables yet.
     tail: Arc<Tail>,
     running: OnceCell<Running>,
+    /// How many write on PostgreSQL.
+    postgres_writers: AtomicUsize,
 }
 
 /// A queue and the writers that empty it.
 pub(super) struct Running {
     /// Taken away at the end.
     queue: Mutex<Option<Queue>>,
-    writers: Mutex<Vec<JoinHandle<()>>>,
+    writers: Mutex<Option<JoinHandle<()>>>,
     /// Sums up what the writers commit.
     flusher: Mutex<Option<JoinHandle<()>>>,
-    /// The connections that the writers have beside everyone else's.
-    pool: BulkPool,
-}
-
-enum BulkPool {
-    Sqlite(SqlitePool),
-    Postgres(sqlx::PgPool),
 }
 
 impl Metering {
@@ -64,7 +62,12 @@ impl Metering {
             owners: Owners::default(),
             tail: Arc::default(),
             running: OnceCell::new(),
+            postgres_writers: AtomicUsize::new(POSTGRES_WRITERS),
         }
+    }
+
+    pub(super) fn use_writers(&self, count: usize) {
+        self.postgres_writers.store(count.max(1), Ordering::Relaxed);
     }
 
     pub(crate) fn tail(&self) -> &Tail {
@@ -74,7 +77,10 @@ impl Metering {
     /// The writer; the first call starts it.
     pub(super) async fn writer(&self, core: &Core) -> Result<&Running, StoreError> {
         self.running
-            .get_or_try_init(|| Running::start(core, Arc::clone(&self.rates), &self.tail))
+            .get_or_try_init(|| {
+                let writers = self.postgres_writers.load(Ordering::Relaxed);
+                Running::start(core, Arc::clone(&self.rates), &self.tail, writers)
+            })
             .await
     }
 
@@ -85,7 +91,9 @@ impl Metering {
                 .writers
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            writers.iter().all(|writer| !writer.is_finished())
+            writers
+                .as_ref()
+                .is_none_or(|writers| !writers.is_finished())
         })
     }
 
@@ -100,12 +108,12 @@ impl Metering {
                 .writers
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut *writers)
+            writers.take()
         };
-        for writer in writers {
-            if let Err(error) = writer.await {
-                tracing::error!(%error, "a usage writer did not end well");
-            }
+        if let Some(writers) = writers
+            && let Err(error) = writers.await
+        {
+            tracing::error!(%error, "a usage writer did not end well");
         }
         self.tail.close();
         let flusher = {
@@ -120,10 +128,6 @@ impl Metering {
         {
             tracing::error!(%error, "summing up usage did not end well");
         }
-        match &running.pool {
-            BulkPool::Sqlite(pool) => pool.close().await,
-            BulkPool::Postgres(pool) => pool.close().await,
-        }
     }
 }
 
@@ -132,12 +136,13 @@ impl Running {
         core: &Core,
         rates: Arc<RateBooks>,
         tail: &Arc<Tail>,
+        postgres_writers: usize,
     ) -> Result<Self, StoreError> {
         let (queue, jobs) = Queue::new();
         let jobs = Arc::new(tokio::sync::Mutex::new(jobs));
         let commits = Arc::new(AtomicUsize::new(0));
         let url = &core.settings.database_url;
-        let (writers, pool) = match core.db.engine() {
+        let writers = match core.db.engine() {
             Engine::Sqlite => {
                 let pool = sqlite(url).await?;
                 let turns = core.db.writers().clone();
@@ -150,37 +155,42 @@ impl Running {
                     turns,
                     Arc::downgrade(&commits),
                 ));
-                let writers = spawn(core, &bulk, 1, &jobs, &rates, &commits, tail);
-                (writers, BulkPool::Sqlite(pool))
+                let writers = writers(core, &bulk, 1, &jobs, &rates, &commits, tail);
+                spawn(writers, async move { pool.close().await })?
             }
             Engine::Postgres => {
                 let pool = PgPoolOptions::new()
-                    .max_connections(u32::try_from(POSTGRES_WRITERS).unwrap_or(u32::MAX))
+                    .max_connections(u32::try_from(postgres_writers).unwrap_or(u32::MAX))
                     .acquire_timeout(db::ACQUIRE_TIMEOUT)
+                    .test_before_acquire(false)
+                    .before_acquire(|connection, idle| {
+                        Box::pin(db::still_answers(connection, idle))
+                    })
                     .after_connect(|connection, _| {
                         Box::pin(async move {
-                            sqlx::raw_sql(db::POSTGRES_SESSION)
-                                .execute(connection)
-                                .await?;
+                            let settings = [db::POSTGRES_SESSION, WRITER_LOCKS];
+                            for settings in settings {
+                                sqlx::raw_sql(settings).execute(&mut *connection).await?;
+                            }
                             Ok(())
                         })
                     })
-                    .connect(url)
-                    .await?;
+                    // On the writers' thread, which waits for what comes back on them.
+                    .connect_lazy(url)?;
                 let bulk = Arc::new(PostgresBulk(pool.clone()));
-                let writers = spawn(core, &bulk, POSTGRES_WRITERS, &jobs, &rates, &commits, tail);
-                (writers, BulkPool::Postgres(pool))
+                let count = postgres_writers;
+                let writers = writers(core, &bulk, count, &jobs, &rates, &commits, tail);
+                spawn(writers, async move { pool.close().await })?
             }
         };
         Ok(Self {
             queue: Mutex::new(Some(queue)),
-            writers: Mutex::new(writers),
+            writers: Mutex::new(Some(writers)),
             flusher: Mutex::new(Some(rollup::spawn(
                 core.db.clone(),
                 tail,
                 Arc::clone(&core.clock),
             ))),
-            pool,
         })
     }
 
@@ -201,9 +211,9 @@ impl Running {
     }
 }
 
-type Jobs = Arc<tokio::sync::Mutex<tokio::sync::mpsc::UnboundedReceiver<Job>>>;
+type Jobs = Arc<tokio::sync::Mutex<Waiting>>;
 
-fn spawn<B: Bulk>(
+fn writers<B: Bulk>(
     core: &Core,
     bulk: &Arc<B>,
     count: usize,
@@ -211,22 +221,39 @@ fn spawn<B: Bulk>(
     rates: &Arc<RateBooks>,
     commits: &Arc<AtomicUsize>,
     tail: &Arc<Tail>,
-) -> Vec<JoinHandle<()>> {
+) -> Vec<Writer<B>> {
     (0..count)
-        .map(|_| {
-            let writer = Writer {
-                bulk: Arc::clone(bulk),
-                jobs: Arc::clone(jobs),
-                db: core.db.clone(),
-                clock: Arc::clone(&core.clock),
-                rates: Arc::clone(rates),
-                tail: Arc::clone(tail),
-                gate: Arc::clone(&core.holds.gate),
-                commits: Arc::clone(commits),
-            };
-            writer.spawn()
+        .map(|_| Writer {
+            bulk: Arc::clone(bulk),
+            jobs: Arc::clone(jobs),
+            db: core.db.clone(),
+            clock: Arc::clone(&core.clock),
+            rates: Arc::clone(rates),
+            tail: Arc::clone(tail),
+            gate: Arc::clone(&core.holds.gate),
+            commits: Arc::clone(commits),
         })
         .collect()
+}
+
+/// Runs writers on a thread of their own, and closes their connections when they have ended: on the
+/// threads that answer requests, each step of a commit would wait behind requests that are just
+/// being read, and everybody waits for the commit.
+fn spawn<B: Bulk>(
+    writers: Vec<Writer<B>>,
+    close: impl Future<Output = ()> + Send + 'static,
+) -> Result<JoinHandle<()>, StoreError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(sqlx::Error::Io)?;
+    let run = move || {
+        runtime.block_on(async {
+            futures::future::join_all(writers.into_iter().map(Writer::run)).await;
+            close.await;
+        });
+    };
+    Ok(tokio::task::spawn_blocking(run))
 }
 
 /// One connection that is durable at commit and leaves the log for another to empty.
@@ -240,6 +267,7 @@ async fn sqlite(url: &str) -> Result<SqlitePool, StoreError> {
     Ok(SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(db::ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
         .after_release(|connection, _| Box::pin(db::is_usable(connection)))
         .connect_with(options)
         .await?)

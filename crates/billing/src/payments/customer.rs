@@ -5,6 +5,7 @@ use types::tenancy::Viewer;
 
 use super::gateway::{GatewayCustomer, GatewayError};
 use super::parse_stored;
+use crate::crash::{CrashPoint, reach};
 use crate::db::micros;
 use crate::{Core, StoreError};
 
@@ -26,6 +27,7 @@ pub(crate) async fn ensure_customer(
     if let Some(found) = find_customer(core, viewer.organization).await? {
         return Ok(found);
     }
+    reach(CrashPoint::CustomerBeforeCall);
     let customer = core
         .gateway
         .create_customer(
@@ -34,6 +36,7 @@ pub(crate) async fn ensure_customer(
             &viewer.email,
         )
         .await?;
+    reach(CrashPoint::CustomerAfterCall);
     sqlx::query(
         "insert into gateway_customers
              (organization_id, gateway_account, gateway_customer, created_at)

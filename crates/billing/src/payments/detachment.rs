@@ -20,6 +20,7 @@ use types::time::Timestamp;
 use super::gateway::{GatewayAccount, GatewayMethod};
 use super::method::store::Owner;
 use super::parse_stored;
+use crate::crash::{CrashPoint, reach};
 use crate::db::{id, micros, time};
 use crate::{Core, StoreError};
 
@@ -113,6 +114,7 @@ pub(crate) async fn detach(core: &Core, token: &GatewayMethod) -> Result<bool, S
         tracing::warn!(%error, "the gateway does not forget a card yet");
         return Ok(false);
     }
+    reach(CrashPoint::RemovalAfterCall);
     let mut connection = core.db.writers().acquire().await?;
     cross_out_in(&mut connection, core.gateway.account(), token).await?;
     Ok(true)

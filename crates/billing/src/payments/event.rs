@@ -6,23 +6,32 @@
 //!
 //! | a notice | is recorded as | and answered |
 //! | --- | --- | --- |
-//! | about a payment of ours | `applied`, with its effect | taken |
+//! | about a payment of ours, a refund or dispute of one, or a saved card that its bank replaced | `applied`, with its effect | taken |
 //! | about nothing of ours, or of a kind that changes nothing here | `ignored` | taken |
 //! | about a payment of ours, with another amount or another intent | `conflicting`; an alarm | taken |
 //! | signed, but no event that can be read | `unreadable`; an alarm | taken |
 //! | whose effect cannot be durable now | not at all | to be sent again |
+//! | that fails by itself, again and again | `parked`; an alarm | taken |
+
+mod parked;
 
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use types::ids::PaymentId;
+use types::ids::{PaymentId, TopUpId};
 use types::time::Timestamp;
 
-use super::gateway::{GatewayError, GatewayIntent};
+pub use parked::ParkedNotice;
+
+use super::gateway::{GatewayError, GatewayIntent, GatewayMethod};
+use super::method::renewal::{self, RenewalError, is_about_a_card};
+use super::returned::{self, About};
 use super::stripe::webhook::{self, GatewayEvent, Notice, SignatureError};
+use crate::crash::{CrashPoint, reach};
 use crate::db::micros;
+use crate::refunds::notice::Taken;
 use crate::top_up::pending::{self, Noticed};
-use crate::top_up::{SettleError, settle};
+use crate::top_up::{SettleError, settle, store};
 use crate::{Core, Problem, ProblemKind, StoreError};
 
 /// What became of a notification.
@@ -37,6 +46,8 @@ pub enum Received {
     Conflicting,
     /// It is the gateway's and cannot be read: to be looked at.
     Unreadable,
+    /// It failed again and again: to be looked at, and not to be sent again.
+    Parked,
 }
 
 impl Received {
@@ -49,6 +60,7 @@ impl Received {
             Self::Ignored => "ignored",
             Self::Conflicting => "conflicting",
             Self::Unreadable => "unreadable",
+            Self::Parked => "parked",
         }
     }
 }
@@ -114,7 +126,10 @@ impl GatewayEvents {
     ) -> Result<Received, GatewayEventError> {
         let secrets = &self.core.settings.gateway.webhook_secrets;
         match webhook::verify(body, signature, secrets, self.core.now())? {
-            Notice::Event(event) => self.take(&event).await,
+            Notice::Event(event) => {
+                let taken = self.take(&event).await;
+                parked::after(&self.core, &event, taken).await
+            }
             Notice::Unreadable { signed_at } => {
                 let record = Record::unreadable(body, signed_at);
                 tracing::error!(event = record.id, "a notice of the gateway cannot be read");
@@ -125,25 +140,26 @@ impl GatewayEvents {
 
     async fn take(&self, event: &GatewayEvent) -> Result<Received, GatewayEventError> {
         let record = Record::of(event);
-        let Some(intent) = &event.intent else {
+        if let Some(method) = event
+            .method
+            .as_ref()
+            .filter(|_| is_about_a_card(&event.kind))
+        {
+            return self.renew(&record, method).await;
+        }
+        let (Some(intent), Some(about)) = (&event.intent, returned::about(event)) else {
             return Ok(self.record(&record, Received::Ignored).await?);
         };
-        let came_to = match self.find_payment(event, intent).await? {
-            Some(Noticed::Payment(payment)) if event.kind.starts_with("payment_intent.") => {
-                return self.apply(&record, payment, intent).await;
-            }
-            Some(Noticed::Payment(payment)) if moves_money(&event.kind) => {
-                // Not to be passed over in silence: the ledger does not follow these yet.
-                tracing::error!(event = event.id, kind = event.kind, %payment,
-                    "money moved at the gateway that the ledger does not show");
-                Received::Ignored
+        let came_to = match self.find_payment(event, intent, &about).await? {
+            Some(Noticed::Payment(payment)) => {
+                return self.apply(&record, payment, intent, about).await;
             }
             Some(Noticed::OtherIntent(payment)) => {
                 tracing::error!(event = event.id, kind = event.kind, %payment, %intent,
                     "the gateway has a second charge for one top-up");
                 Received::Conflicting
             }
-            Some(Noticed::Payment(_)) | None => Received::Ignored,
+            None => Received::Ignored,
         };
         Ok(self.record(&record, came_to).await?)
     }
@@ -152,20 +168,44 @@ impl GatewayEvents {
         &self,
         event: &GatewayEvent,
         intent: &GatewayIntent,
+        about: &About,
+    ) -> Result<Option<Noticed>, GatewayEventError> {
+        let found = self.find_by(intent, event.top_up).await?;
+        match (found, about) {
+            (Some(found), _) => Ok(Some(found)),
+            (None, About::Payment) => Ok(None),
+            // Refunds and disputes do not carry our mark. Where the charge's own answer was lost
+            // and its notice is yet to come, only the charge says whose it is.
+            (None, _) => match self.core.gateway.top_up_of(intent).await? {
+                Some(top_up) => Ok(self.find_by(intent, Some(top_up)).await?),
+                None => Ok(None),
+            },
+        }
+    }
+
+    async fn find_by(
+        &self,
+        intent: &GatewayIntent,
+        top_up: Option<TopUpId>,
     ) -> Result<Option<Noticed>, StoreError> {
         let mut connection = self.core.db.readers().acquire().await?;
         let account = self.core.gateway.account();
-        pending::find_payment_in(&mut connection, account, intent, event.top_up).await
+        pending::find_payment_in(&mut connection, account, intent, top_up).await
     }
 
-    /// Asks what the payment is now, and makes that and the record durable together.
+    /// Asks what the payment and what the notice is about are now, and makes that and the record
+    /// durable together.
     async fn apply(
         &self,
         record: &Record<'_>,
         payment: PaymentId,
         intent: &GatewayIntent,
+        about: About,
     ) -> Result<Received, GatewayEventError> {
+        reach(CrashPoint::NoticeBeforeCall);
         let outcome = self.core.gateway.find_intent(intent).await?;
+        let said = returned::ask(&self.core, about, intent).await?;
+        reach(CrashPoint::NoticeAfterCall);
         let mut tx = self.core.db.begin().await?;
         let settled = match settle::settle_in(&mut tx, &self.core, payment, &outcome).await {
             Ok(settled) => settled,
@@ -176,9 +216,41 @@ impl GatewayEvents {
             }
             Err(SettleError::Store(error)) => return Err(error.into()),
         };
+        let top_up = store::get_by_payment_in(&mut tx, payment).await?;
+        if returned::take_in(&mut tx, &self.core, &top_up, &said).await? == Taken::Conflicting {
+            drop(tx);
+            tracing::error!(event = record.id, kind = record.kind, top_up = %top_up.id,
+                "the gateway gave back other money than the ledger knows of");
+            return Ok(self.record(record, Received::Conflicting).await?);
+        }
+        let is_new = record_in(&mut tx, &self.core, record, Received::Applied).await?;
+        reach(CrashPoint::NoticeBeforeCommit);
+        tx.commit().await?;
+        reach(CrashPoint::NoticeAfterCommit);
+        settle::count(settled);
+        Ok(if is_new {
+            Received::Applied
+        } else {
+            Received::AlreadyApplied
+        })
+    }
+
+    /// Asks what a saved card is now, and makes that and the record durable together.
+    async fn renew(
+        &self,
+        record: &Record<'_>,
+        method: &GatewayMethod,
+    ) -> Result<Received, GatewayEventError> {
+        let renewal = match renewal::ask(&self.core, method).await {
+            Ok(Some(renewal)) => renewal,
+            Ok(None) => return Ok(self.record(record, Received::Ignored).await?),
+            Err(RenewalError::Gateway(error)) => return Err(error.into()),
+            Err(RenewalError::Store(error)) => return Err(error.into()),
+        };
+        let mut tx = self.core.db.begin().await?;
+        renewal::apply_in(&mut tx, &self.core, &renewal).await?;
         let is_new = record_in(&mut tx, &self.core, record, Received::Applied).await?;
         tx.commit().await?;
-        settle::count(settled);
         Ok(if is_new {
             Received::Applied
         } else {
@@ -195,11 +267,6 @@ impl GatewayEvents {
             Received::AlreadyApplied
         })
     }
-}
-
-/// Kinds that take money back.
-fn moves_money(kind: &str) -> bool {
-    kind == "charge.refunded" || kind.starts_with("charge.dispute.")
 }
 
 /// A notice's row.

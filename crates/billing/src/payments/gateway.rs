@@ -12,9 +12,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use types::ids::{OrganizationId, TopUpId};
+use types::dispute::DisputeStage;
+use types::ids::{OrganizationId, RefundId, TopUpId};
 use types::money::Cents;
 use types::payment::{Card, DeclineReason};
+use types::time::Timestamp;
 
 pub use super::account::GatewayAccount;
 use super::stripe::client::Client;
@@ -61,13 +63,23 @@ gateway_ids! {
     GatewayMethod
     /// One attempt to be paid, as the gateway records it: `pi_…`.
     GatewayIntent
+    /// Money on its way back to a card, as the gateway records it: `re_…`.
+    GatewayRefund
+    /// A complaint of a card's owner, as the gateway records it: `du_…`.
+    GatewayDispute
+    /// A warning that a charge may be disputed: `issfr_…`.
+    GatewayWarning
+    /// One attempt to save a card, which its bank may ask about: `seti_…`.
+    GatewaySetup
 }
 
 /// Ids become part of a URL, and some come from a browser: nothing in them may mean anything there.
 fn is_gateway_id(text: &str) -> bool {
     const LONGEST: usize = 255;
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    !text.is_empty() && text.len() <= LONGEST && text.bytes().all(allowed)
+    // Every id has a letter. A card number in a token's place has none, and is not kept.
+    let is_number = !text.bytes().any(|byte| byte.is_ascii_alphabetic());
+    !is_number && text.len() <= LONGEST && text.bytes().all(allowed)
 }
 
 /// Whether the person is at the page and can confirm the payment at their bank.
@@ -160,6 +172,95 @@ pub enum AttachOutcome {
         /// The gateway's word for the fault, for operators.
         code: String,
     },
+}
+
+/// The gateway's definite word on setting a card up for later charges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SetupOutcome {
+    /// It is kept, and its bank knows that it will be charged in its owner's absence.
+    SetUp(ChargedMethod),
+    /// The bank asks the person to confirm, or has not decided yet.
+    RequiresAction {
+        setup: GatewaySetup,
+        /// The bank's page. `None` where only the gateway's own script can show it.
+        url: Option<String>,
+        /// What that script needs. Not for a log, nor for a database.
+        client_secret: Option<String>,
+    },
+    Declined {
+        reason: DeclineReason,
+    },
+    Refused {
+        /// The gateway's word for the fault, for operators.
+        code: String,
+    },
+}
+
+/// One refund. A repeat under the same `key` must be the same in every field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundRequest {
+    /// The idempotency key: stored before the first try.
+    pub key: String,
+    pub intent: GatewayIntent,
+    pub amount: Cents,
+    pub refund: RefundId,
+    pub organization: OrganizationId,
+}
+
+/// The gateway's definite word on a refund that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefundOutcome {
+    Made(RefundWord),
+    /// Nothing was given back, and the same request never will.
+    Refused {
+        /// The gateway's word for the fault, such as `charge_disputed`: for operators.
+        code: String,
+    },
+}
+
+/// A refund as the gateway has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundWord {
+    pub refund: GatewayRefund,
+    /// The charge that it gives back from; none where the gateway does not say.
+    pub intent: Option<GatewayIntent>,
+    pub amount: Cents,
+    /// Ours, where it was asked for here; what was made in the gateway's own pages has none.
+    pub ours: Option<RefundId>,
+    pub stage: RefundStage,
+    /// What the gateway keeps for it; most keep nothing.
+    pub fee: Cents,
+    pub created_at: Timestamp,
+}
+
+/// How far a refund is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefundStage {
+    Pending,
+    Succeeded,
+    /// The money is back with us.
+    Failed {
+        code: String,
+    },
+}
+
+/// A dispute as the gateway has it. Amounts are what it comes to by now, not what changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DisputeWord {
+    pub dispute: GatewayDispute,
+    pub intent: Option<GatewayIntent>,
+    pub stage: DisputeStage,
+    /// What the card's owner wants back.
+    pub amount: Cents,
+    /// What was taken from us, less what was given back. Not below zero.
+    pub withdrawn: Cents,
+    /// What the gateway keeps for it, in all.
+    pub fee: Cents,
+    /// How often money was moved for it: that only ever grows.
+    pub movements: u32,
+    /// The gateway's word for why, such as `fraudulent`.
+    pub reason: String,
+    pub opened_at: Timestamp,
 }
 
 /// There is no answer that can be acted on. After a charge it means: we do not know what happened.
@@ -256,6 +357,8 @@ mod tests {
             "pm 1",
             "pm_\u{e9}",
             "%2e",
+            "4242424242424242",
+            "4242-4242-4242-4242",
         ] {
             assert_eq!(
                 text.parse::<GatewayMethod>(),

@@ -4,14 +4,14 @@
 //! | --- | --- | --- |
 //! | `gateway_clearing` | `owed` | what is owed, at most what was paid |
 //! | `gateway_clearing` | `prepaid`, the new lot | the rest |
-//! | `gateway_fees` | `gateway_clearing` | what the gateway kept, where it says so |
+//! | `gateway_fees`, `gateway_balance` | `gateway_clearing` | `gateway_fee`, where the fee is known |
 
 use ledger::{LotKind, NewLot, Transfer};
 use types::ids::{LotId, OrganizationId, TopUpId};
 use types::money::{Money, MoneyError};
 
-use super::Movement;
-use crate::chart::{GATEWAY_CLEARING, GATEWAY_FEES, owed, prepaid};
+use super::{Movement, gateway_fee};
+use crate::chart::{GATEWAY_CLEARING, owed, prepaid};
 use crate::credits::USUAL_PRIORITY;
 
 /// `paid` is above zero; `owes` and `fee` are not below it.
@@ -27,7 +27,7 @@ pub(crate) fn movement(
     // One top-up opens one lot at most: they share their id, so a replay names the same.
     let lot = LotId::from_uuid(top_up.as_uuid());
     let mut made = Movement {
-        transfers: Vec::with_capacity(3),
+        transfers: Vec::with_capacity(4),
         opens: Vec::new(),
     };
     if settles.is_positive() {
@@ -44,9 +44,8 @@ pub(crate) fn movement(
             expires_at: None,
         });
     }
-    if let Some(fee) = fee.filter(|fee| fee.is_positive()) {
-        made.transfers
-            .push(Transfer::new(GATEWAY_FEES, GATEWAY_CLEARING, fee));
+    if let Some(fee) = fee {
+        made.transfers.extend(gateway_fee::transfers(paid, fee)?);
     }
     Ok(made)
 }
@@ -79,6 +78,7 @@ mod tests {
                 &[
                     ("gateway_clearing", "prepaid", 25, true),
                     ("gateway_fees", "gateway_clearing", 1, false),
+                    ("gateway_balance", "gateway_clearing", 24, false),
                 ],
             ),
         ];

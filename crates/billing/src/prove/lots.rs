@@ -72,8 +72,8 @@ pub(super) async fn check_grants_in(connection: &mut Connection) -> Result<Check
     Ok(check)
 }
 
-/// Lots come with a grant or a top-up, each of its kind; and one that is expired was due, and is
-/// empty.
+/// Lots come with a grant, a top-up, or with what a refund or a dispute gave back, each of its kind;
+/// and one that is expired was due, and is empty.
 pub(super) async fn check_ends_in(connection: &mut Connection) -> Result<Check, StoreError> {
     let mut check = Check::new("lots open by a grant or a top-up and expire when they are due");
     let mut opened = sqlx::query(
@@ -81,8 +81,8 @@ pub(super) async fn check_ends_in(connection: &mut Connection) -> Result<Check, 
          left join batches on batches.organization_id = lots.organization_id
              and batches.sequence = lots.batch_sequence
          where batches.id is null or batches.booked_at <> lots.opened_at
-             or batches.code <> case lots.account_kind
-                 when 'promotional' then 'grant' else 'top_up' end",
+             or not (case lots.account_kind when 'promotional' then batches.code = 'grant'
+                 else batches.code in ('top_up', 'dispute', 'refund_failed') end)",
     )
     .fetch(&mut *connection);
     while let Some(row) = opened.try_next().await? {

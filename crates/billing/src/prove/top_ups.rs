@@ -13,6 +13,7 @@ pub(super) async fn check_in(connection: &mut Connection) -> Result<Check, Store
     let mut rows = sqlx::query(
         "select top_ups.id, top_ups.state, payments.state as payment_state,
                 cast(coalesce(sum(case when transfers.debit_account_id = 'platform:gateway_clearing'
+                        and transfers.credit_account_id not like 'platform:%'
                     then transfers.amount_nano end), 0) as bigint) as credited,
                 cast(coalesce(sum(case when transfers.debit_account_id = 'platform:gateway_fees'
                     then transfers.amount_nano end), 0) as bigint) as fee,
@@ -20,7 +21,8 @@ pub(super) async fn check_in(connection: &mut Connection) -> Result<Check, Store
          from top_ups
          left join payments on payments.top_up_id = top_ups.id
              and payments.organization_id = top_ups.organization_id
-         left join batches on batches.source = 'topup:' || top_ups.id
+         left join batches
+             on batches.source in ('topup:' || top_ups.id, 'gateway_fee:' || top_ups.id)
              and batches.organization_id = top_ups.organization_id
          left join transfers on transfers.batch_id = batches.id
          group by top_ups.id, top_ups.state, payments.state, top_ups.amount_cents,
@@ -54,9 +56,9 @@ pub(super) async fn check_in(connection: &mut Connection) -> Result<Check, Store
     drop(rows);
     let mut strays = sqlx::query(
         "select batches.id from batches
-         left join top_ups on batches.source = 'topup:' || top_ups.id
-             and top_ups.organization_id = batches.organization_id
-         where batches.code = 'top_up' and top_ups.id is null",
+         left join top_ups on top_ups.organization_id = batches.organization_id
+             and batches.source in ('topup:' || top_ups.id, 'gateway_fee:' || top_ups.id)
+         where batches.code in ('top_up', 'gateway_fee') and top_ups.id is null",
     )
     .fetch(connection);
     while let Some(row) = strays.try_next().await? {
@@ -68,6 +70,6 @@ pub(super) async fn check_in(connection: &mut Connection) -> Result<Check, Store
     Ok(check)
 }
 
-fn nano(cents: i64) -> i128 {
+pub(super) fn nano(cents: i64) -> i128 {
     i128::from(cents) * 10_000_000
 }

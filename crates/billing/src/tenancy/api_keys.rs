@@ -7,6 +7,7 @@ use sqlx::any::AnyRow;
 use types::ids::{ApiKeyId, OrganizationId, ProjectId};
 use types::tenancy::{ApiKeyView, Permission, ProjectView, Viewer};
 
+use super::key_lookups::LEASE;
 use super::{TenancyError, normal_name, require, secrets};
 use crate::db::{id, micros, optional_time, time};
 use crate::{Core, StoreError};
@@ -60,21 +61,8 @@ impl ApiKeys {
         if secret.len() != SECRET_BYTES || !secret.starts_with(PREFIX) {
             return Ok(None);
         }
-        let row = sqlx::query(
-            "select id, organization_id, project_id from api_keys
-             where secret_hash = $1 and revoked_at is null",
-        )
-        .bind(secrets::hash(secret))
-        .fetch_optional(self.core.db.readers())
-        .await?;
-        row.map(|row| {
-            Ok(ApiKeyCaller {
-                organization: id(&row, "organization_id")?,
-                project: id(&row, "project_id")?,
-                api_key: id(&row, "id")?,
-            })
-        })
-        .transpose()
+        let lookups = &self.core.key_lookups;
+        lookups.find(&self.core.db, secrets::hash(secret)).await
     }
 
     /// An organization's keys, newest first.
@@ -95,7 +83,7 @@ impl ApiKeys {
     }
 }
 
-/// Whoever asks for it may.
+/// Whoever asks for it may. When it returns, no process takes the key any more.
 pub(super) async fn revoke(
     core: &Core,
     organization: OrganizationId,
@@ -110,13 +98,14 @@ pub(super) async fn revoke(
     .bind(organization.to_string())
     .execute(core.db.writers())
     .await?;
-    if updated.rows_affected() == 1 {
-        Ok(())
-    } else {
-        Err(TenancyError::NotFound {
+    if updated.rows_affected() != 1 {
+        return Err(TenancyError::NotFound {
             what: "key in this organization",
-        })
+        });
     }
+    // Whoever has found it valid just now forgets it within this, in every process.
+    tokio::time::sleep(LEASE).await;
+    Ok(())
 }
 
 /// Whoever asks for it may.
@@ -196,6 +185,15 @@ pub(super) async fn create(
         revoked_at: None,
     };
     Ok((view, secret))
+}
+
+/// Whom a key stands for, from a row with `id`, `organization_id` and `project_id`.
+pub(super) fn caller(row: &AnyRow) -> Result<ApiKeyCaller, StoreError> {
+    Ok(ApiKeyCaller {
+        organization: id(row, "organization_id")?,
+        project: id(row, "project_id")?,
+        api_key: id(row, "id")?,
+    })
 }
 
 fn last_four(secret: &str) -> String {

@@ -5,6 +5,7 @@
 
 pub(crate) mod api_keys;
 mod error;
+pub(crate) mod key_lookups;
 mod members;
 mod memberships;
 pub(crate) mod operator;

@@ -9,6 +9,7 @@ use types::top_up::TopUpView;
 
 use super::state::State;
 use super::{TopUpError, TopUps, settle};
+use crate::crash::{CrashPoint, reach};
 
 impl TopUps {
     /// Cancels a top-up that waits for its person to confirm it, and says how it stands then: one
@@ -35,8 +36,10 @@ impl TopUps {
         let (true, Some(intent)) = (waits, &top_up.intent) else {
             return Ok(Some(view));
         };
+        reach(CrashPoint::CancelBeforeCall);
         match self.core.gateway.cancel(intent).await {
             Ok(outcome) => {
+                reach(CrashPoint::CancelAfterCall);
                 settle::settle(&self.core, top_up.payment, &outcome).await?;
                 Ok(self.read(viewer, id).await?.map(|(_, view)| view))
             }

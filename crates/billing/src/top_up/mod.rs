@@ -14,6 +14,7 @@
 
 mod cancel;
 pub(crate) mod pending;
+mod question;
 pub(crate) mod settle;
 pub(crate) mod state;
 pub(crate) mod store;
@@ -28,6 +29,7 @@ use types::top_up::{AmountError, PayWith, TopUpLimits, TopUpState, TopUpView};
 
 pub use settle::SettleError;
 
+use crate::crash::{CrashPoint, reach};
 use crate::payments::customer::{CustomerError, ensure_customer};
 use crate::payments::gateway::{ChargeRequest, GatewayCustomer, GatewayError, Presence};
 use crate::payments::method::store::{self as cards, Owner};
@@ -170,10 +172,13 @@ impl TopUps {
         let new = self.resolve(viewer, &request).await?;
         let customer = ensure_customer(&self.core, viewer).await?;
         let account = self.core.gateway.account();
+        reach(CrashPoint::TopUpBeforeRow);
         let mut tx = self.core.db.begin().await?;
         let started = store::insert_in(&mut tx, viewer, account, &new, self.core.now()).await?;
+        reach(CrashPoint::TopUpBeforeCommit);
         // From here on it may have been started: no error may tell the browser otherwise.
         tx.commit().await.map_err(not_known_yet)?;
+        reach(CrashPoint::TopUpAfterCommit);
         if let Some(top_up) = started {
             let core = Arc::clone(&self.core);
             // In a task of its own: a browser that goes away does not stop it half-way.
@@ -192,6 +197,7 @@ impl TopUps {
                 }
             }
         }
+        reach(CrashPoint::TopUpBeforeAnswer);
         match self.read(viewer, request.id).await.map_err(not_known_yet)? {
             Some((top_up, view)) if top_up.is_for(&request) => Ok(view),
             // Another organization's, or another tab was quicker with other content.
@@ -323,6 +329,8 @@ pub(crate) async fn charge(
         presence: Presence::OnSession,
         return_url: core.settings.gateway.return_url.clone(),
     };
+    reach(CrashPoint::ChargeBeforeCall);
     let outcome = core.gateway.charge(&request).await?;
+    reach(CrashPoint::ChargeAfterCall);
     Ok(settle::settle(core, top_up.payment, &outcome).await?)
 }

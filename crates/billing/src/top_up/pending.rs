@@ -67,6 +67,24 @@ pub(crate) async fn due_in(
     rows.iter().map(read).collect()
 }
 
+/// Payments of any account that have waited in the same state since before a time, longest first.
+pub(crate) async fn unchanged_since_in(
+    connection: &mut ledger::Connection,
+    before: Timestamp,
+    limit: u32,
+) -> Result<Vec<TopUp>, StoreError> {
+    let query = format!(
+        "{SELECT} where payments.state = 'pending' and top_ups.updated_at <= $1
+         order by top_ups.updated_at, top_ups.id limit $2"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(query))
+        .bind(micros(before))
+        .bind(i64::from(limit))
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(read).collect()
+}
+
 /// How many payments wait for an answer that only another account can give.
 pub(crate) async fn count_elsewhere_in(
     connection: &mut ledger::Connection,

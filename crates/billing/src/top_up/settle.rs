@@ -9,6 +9,7 @@ use types::ids::{BatchId, PaymentId};
 
 use super::state::{State, Step, step};
 use super::store::{self, TopUp};
+use crate::crash::{CrashPoint, reach};
 use crate::payments::gateway::{Outcome, Settled};
 use crate::payments::method::store::{self as cards, Owner, Saving};
 use crate::posting_rules;
@@ -51,7 +52,9 @@ pub(crate) async fn settle(
 ) -> Result<(), SettleError> {
     let mut tx = core.db.begin().await?;
     let changed = settle_in(&mut tx, core, payment, outcome).await?;
+    reach(CrashPoint::SettleBeforeCommit);
     tx.commit().await?;
+    reach(CrashPoint::SettleAfterCommit);
     count(changed);
     Ok(())
 }
@@ -71,7 +74,10 @@ pub(crate) async fn settle_in(
     let top_up = store::get_by_payment_in(connection, payment).await?;
     let now = core.now();
     let changed = match step(&top_up.state, outcome) {
-        Step::Stay => None,
+        Step::Stay => {
+            learn_fee_in(connection, core, &mut books, &top_up, outcome).await?;
+            None
+        }
         Step::Become(state) => {
             store::update_state_in(connection, &top_up, &state, now).await?;
             Some(state)
@@ -123,6 +129,7 @@ async fn credit_in(
         .transpose()
         .map_err(StoreError::from)?;
     let (id, organization) = (top_up.id, top_up.organization);
+    reach(CrashPoint::SettleBeforePosting);
     let movement = posting_rules::top_up::movement(id, organization, owed, paid, fee)
         .map_err(StoreError::from)?;
     let batch = Batch {
@@ -136,6 +143,7 @@ async fn credit_in(
     ledger::post_in(connection, books, &batch, now)
         .await
         .map_err(StoreError::from)?;
+    reach(CrashPoint::SettleAfterPosting);
     // Under the lock of the books nobody sees the old balance again.
     core.holds.gate.forget(top_up.organization);
     store::update_state_in(connection, top_up, &State::Succeeded, now).await?;
@@ -156,6 +164,35 @@ async fn credit_in(
         }
     }
     Ok(())
+}
+
+/// What the gateway keeps of a charge that was credited before that was known.
+async fn learn_fee_in(
+    connection: &mut ledger::Connection,
+    core: &Core,
+    books: &mut ledger::Books,
+    top_up: &TopUp,
+    outcome: &Outcome,
+) -> Result<(), StoreError> {
+    let (State::Succeeded, None, Outcome::Succeeded(settled)) =
+        (&top_up.state, top_up.fee, outcome)
+    else {
+        return Ok(());
+    };
+    let Some(fee) = settled.fee else {
+        return Ok(());
+    };
+    let now = core.now();
+    let batch = Batch {
+        id: BatchId::generate(),
+        source: Source::new("gateway_fee", top_up.id),
+        code: "gateway_fee",
+        transfers: posting_rules::gateway_fee::transfers(top_up.amount.money()?, fee.money()?)?,
+        opens: Vec::new(),
+        booked_at: now,
+    };
+    ledger::post_in(connection, books, &batch, now).await?;
+    store::set_fee_in(connection, top_up.payment, fee).await
 }
 
 const fn intent(outcome: &Outcome) -> Option<&crate::payments::gateway::GatewayIntent> {

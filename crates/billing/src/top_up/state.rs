@@ -5,8 +5,13 @@
 //!     │  ▲────────────┘  │
 //!     └──► failed | canceled ──► succeeded   (money that arrived after all is never lost)
 //! ```
+//!
+//! What is taken back of one that succeeded is no state of its own but amounts beside it, of which
+//! [`aftermath`] makes the word: partially refunded, refunded, disputed, reversed.
 
+use types::money::Cents;
 use types::payment::DeclineReason;
+use types::refund::Aftermath;
 
 use crate::payments::gateway::{Outcome, Settled};
 
@@ -82,11 +87,55 @@ pub(crate) fn step<'a>(state: &State, outcome: &'a Outcome) -> Step<'a> {
     }
 }
 
+/// What became of a top-up of `paid` after it had succeeded. A dispute outweighs a refund: while
+/// the bank has not decided, nothing else may be done about it.
+pub(crate) fn aftermath(
+    paid: Cents,
+    refunded: Cents,
+    disputed: Cents,
+    reversed: Cents,
+) -> Aftermath {
+    let is_some = |cents: Cents| cents > Cents::new(0);
+    if is_some(disputed) {
+        Aftermath::Disputed
+    } else if is_some(reversed) {
+        Aftermath::Reversed
+    } else if refunded >= paid {
+        Aftermath::Refunded
+    } else if is_some(refunded) {
+        Aftermath::PartiallyRefunded { refunded }
+    } else {
+        Aftermath::Kept
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use types::money::Cents;
-
     use super::*;
+
+    #[test]
+    fn what_was_taken_back_says_what_became_of_it() {
+        let of = |refunded, disputed, reversed| {
+            aftermath(
+                Cents::new(25),
+                Cents::new(refunded),
+                Cents::new(disputed),
+                Cents::new(reversed),
+            )
+        };
+        let refunded = Cents::new(10);
+        let table = [
+            (of(0, 0, 0), Aftermath::Kept),
+            (of(10, 0, 0), Aftermath::PartiallyRefunded { refunded }),
+            (of(25, 0, 0), Aftermath::Refunded),
+            (of(10, 15, 0), Aftermath::Disputed),
+            (of(10, 0, 15), Aftermath::Reversed),
+            (of(0, 12, 13), Aftermath::Disputed),
+        ];
+        for (found, expected) in table {
+            assert_eq!(found, expected);
+        }
+    }
 
     #[test]
     fn every_state_takes_every_word() {

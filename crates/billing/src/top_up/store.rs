@@ -6,6 +6,7 @@ use sqlx::any::AnyRow;
 use types::ids::{OrganizationId, PaymentId, PaymentMethodId, TopUpId};
 use types::money::{Cents, Money};
 use types::payment::{Card, DeclineReason};
+use types::refund::Aftermath;
 use types::tenancy::Viewer;
 use types::time::Timestamp;
 use types::top_up::{PayWith, TopUpState, TopUpView};
@@ -37,6 +38,10 @@ pub(crate) struct TopUp {
     /// Since when it has that state.
     pub(crate) state_since: Timestamp,
     pub(crate) intent: Option<GatewayIntent>,
+    /// What the gateway keeps of it; `None` while it has not said so.
+    pub(crate) fee: Option<Cents>,
+    /// What became of it after it had succeeded.
+    pub(crate) since: Aftermath,
     card: Option<Card>,
     pub(crate) created_at: Timestamp,
 }
@@ -62,6 +67,7 @@ impl TopUp {
             State::RequiresAction { url } => TopUpState::RequiresAction { url: url.clone() },
             State::Succeeded => TopUpState::Succeeded {
                 settled_at: self.state_since,
+                since: self.since,
             },
             State::Failed { reason } => TopUpState::Failed { reason: *reason },
             State::Canceled => TopUpState::Canceled,
@@ -141,6 +147,7 @@ pub(super) const SELECT: &str = "select top_ups.id, top_ups.organization_id, top
         top_ups.gateway_method, top_ups.payment_method_id, top_ups.state, top_ups.decline_reason,
         top_ups.action_url, top_ups.created_at, top_ups.updated_at,
         payments.id as payment_id, payments.gateway_account, payments.gateway_intent,
+        payments.fee_cents, top_ups.refunded_cents, top_ups.disputed_cents, top_ups.reversed_cents,
         payments.card_brand as brand, payments.card_last_four as last_four,
         payments.card_expiry_month as expiry_month, payments.card_expiry_year as expiry_year,
         payments.card_country as country
@@ -270,6 +277,21 @@ pub(crate) async fn set_settled_in(
     expect_one(updated.rows_affected(), "a payment's fee")
 }
 
+/// What the gateway keeps, where it says so only after the charge.
+pub(crate) async fn set_fee_in(
+    connection: &mut ledger::Connection,
+    payment: PaymentId,
+    fee: Cents,
+) -> Result<(), StoreError> {
+    let updated =
+        sqlx::query("update payments set fee_cents = $1 where id = $2 and fee_cents is null")
+            .bind(fee.get())
+            .bind(payment.to_string())
+            .execute(connection)
+            .await?;
+    expect_one(updated.rows_affected(), "a payment's fee")
+}
+
 /// A snapshot of the card that is or was charged: one that is replaced or removed later stays
 /// readable here.
 async fn set_card_in(
@@ -306,9 +328,23 @@ pub(super) fn read(row: &AnyRow) -> Result<TopUp, StoreError> {
         state: read_state(row)?,
         state_since: time(row, "updated_at")?,
         intent: intent.map(|intent| parse_stored(&intent)).transpose()?,
+        fee: row.try_get::<Option<i64>, _>("fee_cents")?.map(Cents::new),
+        since: read_aftermath(row)?,
         card: card(row)?,
         created_at: time(row, "created_at")?,
     })
+}
+
+/// What became of a top-up, in a row's `amount_cents`, `refunded_cents`, `disputed_cents` and
+/// `reversed_cents`.
+pub(crate) fn read_aftermath(row: &AnyRow) -> Result<Aftermath, StoreError> {
+    let taken = |column: &str| row.try_get::<i64, _>(column);
+    Ok(super::state::aftermath(
+        Cents::new(taken("amount_cents")?),
+        Cents::new(taken("refunded_cents")?),
+        Cents::new(taken("disputed_cents")?),
+        Cents::new(taken("reversed_cents")?),
+    ))
 }
 
 /// The state in a row's `state`, `decline_reason` and `action_url`.

@@ -74,3 +74,26 @@ async fn keys_and_projects_of_another_organization_are_not_there() {
     assert!(keys.authenticate(&world.secret).await.unwrap().is_some());
     world.finish().await;
 }
+
+#[tokio::test]
+async fn requests_that_wait_side_by_side_are_each_told_whose_they_are() {
+    let world = World::new().await;
+    let keys = world.billing.api_keys();
+    let unknown = format!("zgpu-{}", "0".repeat(48));
+    let asked = (0..200).map(|number| {
+        let secret = match number % 2 {
+            0 => &world.secret,
+            _ => &unknown,
+        };
+        keys.authenticate(secret)
+    });
+    for (number, found) in futures::future::join_all(asked)
+        .await
+        .into_iter()
+        .enumerate()
+    {
+        let expected = (number % 2 == 0).then_some(world.caller);
+        assert_eq!(found.unwrap(), expected, "request {number}");
+    }
+    world.finish().await;
+}

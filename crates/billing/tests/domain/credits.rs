@@ -66,6 +66,7 @@ impl World {
         let named = |lot: CreditLot| {
             let name = match lot.opened_by {
                 OpenedBy::TopUp(_) => "top-up".to_owned(),
+                OpenedBy::GivenBack { source } => source,
                 OpenedBy::Grant { key, .. } => key,
             };
             (name, lot.lot.remaining.dollars().exact())

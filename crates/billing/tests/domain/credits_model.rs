@@ -24,6 +24,11 @@ pub enum Act {
         hours: u32,
     },
     Expire,
+    /// Of one of the top-ups so far; some have too little left, or are too long ago.
+    Refund {
+        which: usize,
+        cents: i64,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -57,6 +62,7 @@ pub fn acts() -> impl Strategy<Value = Vec<Act>> {
         5 => uses,
         3 => wait.prop_map(|hours| Act::Wait { hours }),
         2 => Just(Act::Expire),
+        2 => (0_usize..4, 1_i64..600).prop_map(|(which, cents)| Act::Refund { which, cents }),
     ];
     proptest::collection::vec(act, 1..12)
 }
@@ -65,6 +71,8 @@ pub fn acts() -> impl Strategy<Value = Vec<Act>> {
 #[derive(Default)]
 pub struct Model {
     lots: Vec<ModelLot>,
+    /// When each was paid.
+    top_ups: Vec<Timestamp>,
     owed: i64,
     carry_pico: i64,
     grants: BTreeMap<u8, ModelGrant>,
@@ -83,6 +91,8 @@ struct ModelLot {
     priority: i64,
     expires_at: Option<Timestamp>,
     is_bought: bool,
+    /// Which of the top-ups opened it.
+    top_up: Option<usize>,
     opened_at: Timestamp,
     left: i64,
 }
@@ -91,13 +101,17 @@ impl Model {
     /// What an act comes to, and whether it is taken.
     pub fn apply(&mut self, act: &Act, now: Timestamp) -> bool {
         match act {
-            Act::TopUp { cents } => self.add(ModelLot {
-                priority: 0,
-                expires_at: None,
-                is_bought: true,
-                opened_at: now,
-                left: cents * 10_000_000,
-            }),
+            Act::TopUp { cents } => {
+                self.top_ups.push(now);
+                self.add(ModelLot {
+                    priority: 0,
+                    expires_at: None,
+                    is_bought: true,
+                    top_up: Some(self.top_ups.len() - 1),
+                    opened_at: now,
+                    left: cents * 10_000_000,
+                });
+            }
             Act::Grant(grant) => return self.grant(grant, now),
             Act::Use(requests) => {
                 let mut pico = 0;
@@ -110,6 +124,7 @@ impl Model {
             }
             Act::Wait { .. } => {}
             Act::Expire => self.expire(now),
+            Act::Refund { which, cents } => return self.refund(*which, cents * 10_000_000, now),
         }
         true
     }
@@ -159,10 +174,34 @@ impl Model {
             priority: act.priority,
             expires_at,
             is_bought: false,
+            top_up: None,
             opened_at: now,
             left: act.nanos,
         });
         true
+    }
+
+    /// Whether it is given back.
+    fn refund(&mut self, which: usize, nanos: i64, now: Timestamp) -> bool {
+        let Some(paid_at) = self.paid_at(which) else {
+            return false;
+        };
+        let (bought, given, owed, expired) = self.parts(now);
+        let available = bought + given - owed - expired;
+        let number = which % self.top_ups.len();
+        let lot = self.lots.iter_mut().find(|lot| lot.top_up == Some(number));
+        match lot {
+            Some(lot) if lot.left.min(available) >= nanos && now < paid_at + 30 * 24 * HOUR => {
+                lot.left -= nanos;
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    fn paid_at(&self, which: usize) -> Option<Timestamp> {
+        let number = which.checked_rem(self.top_ups.len())?;
+        self.top_ups.get(number).copied()
     }
 
     fn pay(&mut self, pico: i64, now: Timestamp) {

@@ -1,8 +1,9 @@
-//! Random histories of top-ups, grants, usage, expiries, replays and waiting against a small model:
+//! Random histories of top-ups, grants, refunds, usage, expiries, replays and waiting against a small model:
 //! told in calls of many events, and told one event at a time, backwards and with repeats. Both end
 //! where the model does, in every lot.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Mutex;
 
 use billing::credits::{Expiry, MOST_LOTS, NewGrant};
 use billing::{ApiKeyCaller, StartTopUp};
@@ -17,6 +18,7 @@ use types::usage::{Tokens, UsageEvent};
 use crate::credits_model::{Act, GrantAct, HOUR, Model, acts};
 use crate::gateway_side::VISA;
 use crate::random;
+use crate::refunds::asking;
 use crate::world::{World, event};
 
 /// How a history is told.
@@ -33,6 +35,7 @@ struct Party<'w> {
     caller: ApiKeyCaller,
     telling: Telling,
     name: String,
+    top_ups: Mutex<Vec<TopUpId>>,
 }
 
 impl<'w> Party<'w> {
@@ -44,6 +47,7 @@ impl<'w> Party<'w> {
             caller,
             telling,
             name,
+            top_ups: Mutex::default(),
         }
     }
 
@@ -53,6 +57,7 @@ impl<'w> Party<'w> {
             amount: Cents::new(cents),
             pay_with: PayWith::NewCard(self.world.token(VISA).await),
         };
+        self.top_ups.lock().unwrap().push(request.id);
         for _ in 0..self.times() {
             let top_ups = self.world.billing.top_ups();
             top_ups.start(&self.viewer, request.clone()).await.unwrap();
@@ -79,6 +84,24 @@ impl<'w> Party<'w> {
             taken.insert(given.is_ok());
         }
         assert_eq!(taken.len(), 1, "{act:?}");
+        taken.contains(&true)
+    }
+
+    /// Whether it is given back.
+    async fn refund(&self, which: usize, cents: i64) -> bool {
+        let top_up = {
+            let top_ups = self.top_ups.lock().unwrap();
+            let number = which.checked_rem(top_ups.len());
+            number.map(|number| top_ups[number])
+        };
+        let Some(top_up) = top_up else { return false };
+        let request = asking(top_up, cents);
+        let mut taken = HashSet::new();
+        for _ in 0..self.times() {
+            let asked = self.world.ask_as(&self.viewer, &request).await;
+            taken.insert(asked.is_ok());
+        }
+        assert_eq!(taken.len(), 1, "{request:?}");
         taken.contains(&true)
     }
 
@@ -148,7 +171,11 @@ fn same_again(acts: Vec<Act>) -> Vec<Act> {
             });
             Act::Use(requests.collect())
         }
-        other @ (Act::TopUp { .. } | Act::Grant(_) | Act::Wait { .. } | Act::Expire) => other,
+        other @ (Act::TopUp { .. }
+        | Act::Grant(_)
+        | Act::Wait { .. }
+        | Act::Expire
+        | Act::Refund { .. }) => other,
     };
     acts.into_iter().map(again).collect()
 }
@@ -169,6 +196,9 @@ async fn check(world: &World, number: u32, acts: Vec<Act>) -> TestCaseResult {
             match act {
                 Act::TopUp { cents } => party.top_up(*cents).await,
                 Act::Grant(grant) => prop_assert_eq!(party.grant(grant).await, is_taken),
+                Act::Refund { which, cents } => {
+                    prop_assert_eq!(party.refund(*which, *cents).await, is_taken);
+                }
                 Act::Use(requests) => party.use_up(requests).await,
                 Act::Wait { .. } => {}
                 Act::Expire => {

@@ -260,3 +260,60 @@ async fn a_notice_whose_effect_cannot_be_found_out_is_to_be_sent_again() {
     assert_eq!(recorded(&world, id(&notice)).await, None);
     world.finish().await;
 }
+
+#[tokio::test]
+async fn a_notice_that_fails_again_and_again_is_parked_and_shown_until_it_is_dismissed() {
+    let world = World::new().await;
+    let top_up = world.top_up(2_500, ASKS).await;
+    // What it is about cannot be read any more: the row says what no row may say.
+    let mut connection = AnyConnection::connect(world.database_url()).await.unwrap();
+    let broken = format!(
+        "update payments set gateway_intent = 'pi_gone' where top_up_id = '{}'",
+        top_up.id
+    );
+    sqlx::query(sqlx::AssertSqlSafe(broken))
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    let mut notice = notice_of(&world, "payment_intent.requires_action").await;
+    notice["data"]["object"]["id"] = "pi_gone".into();
+    let events = world.billing.gateway_events();
+    for attempt in 1..5 {
+        tell(&world, &notice).await.unwrap_err();
+        let shown = events.parked(10).await.unwrap();
+        assert_eq!(
+            (shown[0].outcome.as_str(), shown[0].attempts),
+            ("failing", attempt)
+        );
+    }
+    // Often, and within a minute: that may be a moment's trouble.
+    tell(&world, &notice).await.unwrap_err();
+    assert_eq!(events.count_parked().await.unwrap(), 0);
+    world.clock.advance(Duration::from_secs(3_600));
+    assert_eq!(tell(&world, &notice).await.unwrap(), Received::Parked);
+    assert_eq!(
+        recorded(&world, id(&notice)).await.as_deref(),
+        Some("parked")
+    );
+    let shown = events.parked(10).await.unwrap();
+    assert_eq!((shown.len(), shown[0].id.as_str()), (1, id(&notice)));
+    assert!(shown[0].error.is_some());
+    assert!(events.dismiss(id(&notice)).await.unwrap());
+    assert!(!events.dismiss(id(&notice)).await.unwrap());
+    assert_eq!(events.parked(10).await.unwrap(), []);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_notice_that_is_late_by_days_is_applied() {
+    let world = World::with_gateway_timeout(Duration::from_secs(3)).await;
+    let top_up = charged_unheard(&world).await;
+    let mut notice = notice_of(&world, SUCCEEDED).await;
+    let long_ago = (world.billing.now() - 3 * DAY).timestamp();
+    notice["created"] = long_ago.into();
+    assert_eq!(tell(&world, &notice).await.unwrap(), Received::Applied);
+    let after = now(&world, top_up.id).await;
+    assert!(matches!(after.state, TopUpState::Succeeded { .. }));
+    world.finish().await;
+}

@@ -226,11 +226,11 @@ async fn old_top_ups_keep_their_cards_label_when_it_is_entered_again_or_removed(
         .await
         .unwrap();
     let label = |row: &HistoryRow| match &row.kind {
-        HistoryKind::Credit { card } => card.as_ref().map(Card::label),
+        HistoryKind::Credit { card, .. } => card.as_ref().map(Card::label),
         HistoryKind::PromotionalCredit
         | HistoryKind::Usage { .. }
-        | HistoryKind::Refund
-        | HistoryKind::Dispute
+        | HistoryKind::Refund { .. }
+        | HistoryKind::Dispute { .. }
         | HistoryKind::Expiry
         | HistoryKind::Adjustment => None,
     };

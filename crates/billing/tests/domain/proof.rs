@@ -1,5 +1,6 @@
 use sqlx::{Connection, Executor};
 
+use crate::proof_money_back::CLEARING;
 use crate::tamper::tamper;
 use crate::world::{World, event};
 
@@ -176,7 +177,10 @@ async fn a_changed_top_up_or_payment_is_found() {
             &[TOP_UPS],
         ),
         ("delete from payments where state = 'failed'", &[TOP_UPS]),
-        ("delete from top_ups where state = 'succeeded'", &[TOP_UPS]),
+        (
+            "delete from top_ups where state = 'succeeded'",
+            &[TOP_UPS, CLEARING],
+        ),
         (
             "update batches set source = 'fixup:' || substr(source, 7) where code = 'top_up'",
             &[CHAIN, TOP_UPS],

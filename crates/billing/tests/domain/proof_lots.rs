@@ -7,6 +7,7 @@ use types::money::Money;
 use types::usage::{Tokens, UsageEvent};
 
 use crate::gateway_side::VISA;
+use crate::proof_money_back::CLEARING;
 use crate::tamper::tamper;
 use crate::world::{World, event};
 
@@ -143,7 +144,7 @@ async fn an_end_or_a_beginning_that_is_another_is_found() {
         ),
         (
             "update batches set code = 'grant' where code = 'top_up'",
-            &[CHAIN, GRANTS, ENDS],
+            &[CHAIN, CLEARING, GRANTS, ENDS],
         ),
         (
             "update batches set code = 'top_up' where source = 'grant:lasting'",
@@ -152,7 +153,7 @@ async fn an_end_or_a_beginning_that_is_another_is_found() {
         (
             "update transfers set debit_account_id = 'platform:gateway_clearing'
              where debit_account_id = 'platform:promotion_expense' and amount_nano = 2000000000",
-            &[CHAIN, GRANTS],
+            &[CHAIN, CLEARING, GRANTS],
         ),
         (
             "update lots set account_kind = 'prepaid' where granted_nano = 2000000000",

@@ -49,6 +49,7 @@ impl World {
         let settings = BillingSettings {
             database_url: database.url.clone(),
             top_up_limits: TopUpLimits::default(),
+            refund_window: billing::USUAL_REFUND_WINDOW,
             gateway: gateway_settings(&sandbox, &gateway_url, timeout),
         };
         let billing = Billing::open(settings.clone(), Arc::new(clock.clone()))
@@ -227,6 +228,11 @@ impl World {
         self.billing.close().await;
         self.database.remove().await;
         let _ = std::fs::remove_dir_all(self.store);
+    }
+
+    /// Where the gateway keeps what it knows.
+    pub fn gateway_store(&self) -> &std::path::Path {
+        &self.store
     }
 
     pub fn database_url(&self) -> &str {

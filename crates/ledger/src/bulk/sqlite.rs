@@ -45,6 +45,43 @@ where
     Ok(changed)
 }
 
+/// The same for statements that change rows which are there, by a first column that is never null: as
+/// few statements as there can be, the last of them filled up with rows of nulls. Only as many
+/// different statements as there are powers of two are prepared.
+async fn update_rows<T>(
+    connection: &mut SqliteConnection,
+    (before, after): (&str, &str),
+    columns: usize,
+    rows: &[T],
+    bind: impl for<'q> Fn(Binding<'q>, &T) -> Binding<'q> + Send,
+) -> Result<u64, sqlx::Error>
+where
+    T: Sync,
+{
+    let mut changed = 0;
+    for run in rows.chunks(RUN) {
+        let places = run.len().next_power_of_two();
+        let text = format!("{before}{}{after}", marks(places, columns));
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for row in run {
+            query = bind(query, row);
+        }
+        for _ in 0..(places - run.len()) * columns {
+            query = query.bind(None::<i64>);
+        }
+        changed += query.execute(&mut *connection).await?.rows_affected();
+    }
+    Ok(changed)
+}
+
+/// Ids for `in (values …)`, at most as many as one statement takes, the last one repeated until
+/// they are a power of two.
+pub fn filled_up(ids: &[OrganizationId]) -> impl Iterator<Item = String> {
+    let more = ids.len().next_power_of_two() - ids.len();
+    let last = ids.last().into_iter().cycle().take(more);
+    ids.iter().chain(last).map(ToString::to_string)
+}
+
 /// `(?, ?), (?, ?)`: marks for `rows` rows of `columns` values. Without numbers, which the driver
 /// would look up one by one.
 #[must_use]
@@ -64,9 +101,8 @@ pub async fn lock_heads_in(
     kinds: &[&'static str],
 ) -> Result<Vec<Head>, LedgerError> {
     let (mut books, mut accounts, mut lots) = (Vec::new(), Vec::new(), Vec::new());
-    for run in runs(organizations.len(), RUN) {
-        let ids = &organizations[run];
-        let marks = marks(ids.len(), 1);
+    for ids in organizations.chunks(RUN) {
+        let marks = marks(ids.len().next_power_of_two(), 1);
         for (rows, text) in [
             (
                 &mut books,
@@ -94,8 +130,8 @@ pub async fn lock_heads_in(
             ),
         ] {
             let mut query = sqlx::query(AssertSqlSafe(text));
-            for id in ids {
-                query = query.bind(id.to_string());
+            for id in filled_up(ids) {
+                query = query.bind(id);
             }
             rows.extend(query.fetch_all(&mut *connection).await?);
         }
@@ -208,11 +244,10 @@ async fn write_lots_in(
         },
     )
     .await?;
-    let changed = write_rows(
+    let changed = update_rows(
         connection,
         REMAINING,
         2,
-        RUN,
         &remaining,
         |query, lot: &RemainingRow| query.bind(lot.id.clone()).bind(lot.remaining),
     )
@@ -231,14 +266,14 @@ async fn write_heads_in(
     heads: &[Head],
 ) -> Result<(), LedgerError> {
     let headings = super::headings(heads);
-    let accounts = write_rows(connection, BALANCES, 3, RUN, &headings, |query, heading| {
+    let accounts = update_rows(connection, BALANCES, 3, &headings, |query, heading| {
         query
             .bind(heading.account.clone())
             .bind(heading.balance)
             .bind(heading.posting_count)
     })
     .await?;
-    let books = write_rows(connection, BOOKS, 7, RUN, heads, |query, head| {
+    let books = update_rows(connection, BOOKS, 7, heads, |query, head| {
         query
             .bind(head.books.organization.to_string())
             .bind(head.books.batch_count)

@@ -60,7 +60,7 @@ fn prepare(paths: &Paths) -> Result<PathBuf> {
 }
 
 /// An older Node.js fails in the middle, with a trace of somebody else's code.
-fn find_node() -> Result<()> {
+pub(super) fn find_node() -> Result<()> {
     let is_found = || {
         ["node", "npm"]
             .map(process::find_program)
@@ -72,14 +72,14 @@ fn find_node() -> Result<()> {
     }
     ensure!(
         is_found(),
-        "the browser tests need Node.js {OLDEST_NODE} or newer with npm: install both from \
+        "these tests need Node.js {OLDEST_NODE} or newer with npm: install both from \
          nodejs.org or from a distribution that has them"
     );
     let version = process::capture(Command::new("node").arg("--version"))?;
     let is_usable = major_version(&version).is_some_and(|major| major >= OLDEST_NODE);
     ensure!(
         is_usable,
-        "the browser tests need Node.js {OLDEST_NODE} or newer, and `node` is {}: install a newer \
+        "these tests need Node.js {OLDEST_NODE} or newer, and `node` is {}: install a newer \
          one from nodejs.org and put it first in PATH",
         version.trim()
     );

@@ -46,7 +46,8 @@ enum Part {
     Unit,
     /// The same tests of everything that stores, on PostgreSQL.
     Postgres,
-    /// LiteLLM, schemathesis and Beancount against a running server, on both databases.
+    /// LiteLLM, schemathesis and Beancount against a running server, on both databases; Stripe's
+    /// libraries against the sandbox.
     Outside,
     /// Browser tests in Chromium on both databases, and the budgets of sizes and time.
     Browser,

@@ -6,7 +6,7 @@
 //! for what happens in it and `traffic` for the requests.
 
 mod demo;
-mod processor;
+pub(super) mod processor;
 mod story;
 mod traffic;
 
@@ -94,6 +94,7 @@ async fn open(
         database_url: args.database.url().expose_secret().to_owned(),
         gateway: processor.gateway.clone(),
         top_up_limits: TopUpLimits::default(),
+        refund_window: billing::USUAL_REFUND_WINDOW,
     };
     let billing = Billing::open(settings, std::sync::Arc::new(clock.clone()))
         .await

@@ -1,4 +1,4 @@
-//! The sandbox behind a loopback port, for as long as the demo is made.
+//! The sandbox behind a loopback port, for as long as a command needs it.
 
 use std::future::IntoFuture;
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ pub(super) const DECLINED_CARD: &str = "4000000000000341";
 const EXPIRY_YEAR: &str = "2034";
 
 /// A payment processor that answers.
-pub(super) struct Processor {
+pub(in crate::commands) struct Processor {
     pub gateway: GatewaySettings,
     sandbox: Sandbox,
     base_url: String,
@@ -39,7 +39,10 @@ struct Token {
 
 impl Processor {
     /// Opens the same store that `serve` will open; its notices wait for the server at `addr`.
-    pub(super) async fn start(database: &DatabaseConfig, addr: SocketAddr) -> anyhow::Result<Self> {
+    pub(in crate::commands) async fn start(
+        database: &DatabaseConfig,
+        addr: SocketAddr,
+    ) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let internal = listener.local_addr()?;
         let here = AddressConfig {
@@ -99,7 +102,7 @@ impl Processor {
         Ok(response.json::<Token>().await?.id)
     }
 
-    pub(super) async fn stop(self) {
+    pub(in crate::commands) async fn stop(self) {
         self.stop.cancel();
         // A listener that panicked was logged; the demo is made by then.
         let _ = self.done.await;

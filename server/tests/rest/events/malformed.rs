@@ -2,42 +2,10 @@
 
 use chrono::TimeDelta;
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use serde_json::Value;
 
+use crate::rest::wrong::{Case, case, wrong_answer};
 use crate::support::tenant::{event, told};
-use crate::support::{Tenant, TestServer, client, with_server};
-
-/// What is sent, and what is answered: status, code, param, and a part of the message.
-struct Case {
-    name: &'static str,
-    content_type: Option<&'static str>,
-    content_encoding: Option<&'static str>,
-    body: Vec<u8>,
-    status: u16,
-    code: &'static str,
-    param: Option<&'static str>,
-    says: &'static str,
-}
-
-fn case(
-    name: &'static str,
-    body: impl Into<Vec<u8>>,
-    code: &'static str,
-    param: impl Into<Option<&'static str>>,
-    says: &'static str,
-) -> Case {
-    Case {
-        name,
-        content_type: Some("application/json"),
-        content_encoding: None,
-        body: body.into(),
-        status: 400,
-        code,
-        param: param.into(),
-        says,
-    }
-}
+use crate::support::{Tenant, TestServer, with_server};
 
 /// The example with one member replaced, at a path such as `data.model`; no value removes it.
 fn with(path: &str, value: Option<&str>) -> String {
@@ -316,29 +284,6 @@ async fn wrong_here(test: &TestServer, other: &Tenant) -> Vec<Case> {
 }
 
 /// What is not as expected of an answer, if anything is.
-async fn try_case(test: &TestServer, tenant: &Tenant, case: Case) -> Option<String> {
-    let mut request = client()
-        .post(test.at("/v1/events"))
-        .header("x-api-key", &tenant.api_key)
-        .body(case.body);
-    if let Some(content_type) = case.content_type {
-        request = request.header(CONTENT_TYPE, content_type);
-    }
-    if let Some(content_encoding) = case.content_encoding {
-        request = request.header(CONTENT_ENCODING, content_encoding);
-    }
-    let (status, body) = told(request.send().await.unwrap()).await;
-    let error = &body["error"];
-    let is_as_expected = status.as_u16() == case.status
-        && error["type"] == "invalid_request_error"
-        && error["code"] == case.code
-        && error["param"] == case.param.map_or(Value::Null, Value::from)
-        && error["message"]
-            .as_str()
-            .is_some_and(|message| message.contains(case.says));
-    (!is_as_expected).then(|| format!("{}: {status} {body}", case.name))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_is_refused_with_its_place_and_words_and_nothing_is_kept() {
     with_server(async |test| {
@@ -351,7 +296,7 @@ async fn what_is_wrong_is_refused_with_its_place_and_words_and_nothing_is_kept()
         assert!(cases.len() >= 60);
         let mut failures = Vec::new();
         for case in cases {
-            failures.extend(try_case(test, &tenant, case).await);
+            failures.extend(wrong_answer(test, &tenant, "/v1/events", case).await);
         }
         assert!(failures.is_empty(), "{}", failures.join("\n"));
         assert_eq!(tenant.balance().await, "0.00");

@@ -1,3 +1,4 @@
 mod ingest;
 mod malformed;
 mod openmeter;
+mod postgres_trouble;

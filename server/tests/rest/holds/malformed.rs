@@ -1,42 +1,11 @@
 //! `/v1/holds`: what is refused, with which words, and that nothing of it is kept.
 
-use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde_json::Value;
 
 use super::{open, request};
+use crate::rest::wrong::{Case, case, wrong_answer};
 use crate::support::tenant::told;
 use crate::support::{Tenant, TestServer, client, with_server};
-
-/// What is sent, and what is answered: status, code, param, and a part of the message.
-struct Case {
-    name: &'static str,
-    content_type: Option<&'static str>,
-    content_encoding: Option<&'static str>,
-    body: Vec<u8>,
-    status: u16,
-    code: &'static str,
-    param: Option<&'static str>,
-    says: &'static str,
-}
-
-fn case(
-    name: &'static str,
-    body: impl Into<Vec<u8>>,
-    code: &'static str,
-    param: impl Into<Option<&'static str>>,
-    says: &'static str,
-) -> Case {
-    Case {
-        name,
-        content_type: Some("application/json"),
-        content_encoding: None,
-        body: body.into(),
-        status: 400,
-        code,
-        param: param.into(),
-        says,
-    }
-}
 
 const OPENING: &str = r#"{"model":"gpt-oss-120b","input_tokens":112,"max_output_tokens":44}"#;
 const CAPTURE: &str = r#"{"input_tokens":112,"output_tokens":44,"status":200}"#;
@@ -201,39 +170,6 @@ async fn wrong_tenants(test: &TestServer, other: &Tenant) -> Vec<Case> {
             "is not a key of this organization",
         ),
     ]
-}
-
-/// What is not as expected of an answer, if anything is.
-async fn wrong_answer(
-    test: &TestServer,
-    tenant: &Tenant,
-    path: &str,
-    case: Case,
-) -> Option<String> {
-    let mut request = client()
-        .post(test.at(path))
-        .header("x-api-key", &tenant.api_key)
-        .body(case.body);
-    if let Some(content_type) = case.content_type {
-        request = request.header(CONTENT_TYPE, content_type);
-    }
-    if let Some(encoding) = case.content_encoding {
-        request = request.header(CONTENT_ENCODING, encoding);
-    }
-    let response = request.send().await.unwrap();
-    let retry = response.headers()["x-should-retry"]
-        .to_str()
-        .unwrap()
-        .to_owned();
-    let (status, body) = told(response).await;
-    let error = &body["error"];
-    let message = error["message"].as_str().unwrap_or_default();
-    let is_right = status.as_u16() == case.status
-        && error["code"] == case.code
-        && error["param"].as_str() == case.param
-        && message.contains(case.says)
-        && retry == "false";
-    (!is_right).then(|| format!("{path}, {}: {status} {body}", case.name))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -48,7 +48,7 @@ pub fn MethodChoice(form: TopUpForm) -> impl IntoView {
                 </div>
             })}
             <Show when=move || is_new.get()>
-                <CardFieldset draft=form.card problems=form.problems/>
+                <CardFieldset draft=form.card problems=form.problems purpose=form.purpose()/>
             </Show>
             {move || message.get().map(|message| view! {
                 <FieldProblem id=PROBLEM.to_owned() message/>

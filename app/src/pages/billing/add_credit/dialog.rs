@@ -130,7 +130,7 @@ fn Amount(form: TopUpForm) -> impl IntoView {
                 kind=InputKind { autocomplete: "transaction-amount", inputmode: "decimal", placeholder: "25.00" }
                 value=form.amount
                 problems=form.problems
-                on_input=type_amount
+                on_input=Box::new(type_amount)
                 on_leave=Callback::new(move |()| form.judge_amount())
                 hint
                 before="$"

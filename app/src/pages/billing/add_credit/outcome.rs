@@ -1,55 +1,30 @@
 use leptos::prelude::*;
 use types::top_up::TopUpView;
-use wasm_bindgen::JsCast;
-use web_sys::MessageEvent;
 
 use super::dialog::exact;
 use super::flow::TopUpForm;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::money::{Money, MoneyStyle};
 use crate::components::problem::GeneralProblem;
+use crate::pages::billing::bank::BankQuestion;
 
 /// The id of the line that says it worked.
 pub const DONE: &str = "add-credit-done";
-/// What our page that the bank's leads back to posts when the person has answered.
-const ANSWERED_MESSAGE: &str = "bank-answered";
 
-/// The bank's page in a frame of its own, and the ways out: the same page in a tab, where a bank
-/// does not stand in frames, and another card.
+/// What the bank asks, and the way out: another card.
 #[component]
 pub fn Confirm(url: Option<String>, form: TopUpForm) -> impl IntoView {
-    let listener = window_event_listener_untyped("message", move |event| {
-        // Anyone may post a message: it only makes us ask our own server, which knows.
-        let source = event.dyn_ref::<MessageEvent>().and_then(|message| {
-            js_sys::Reflect::get(&message.data(), &"source".into())
-                .ok()?
-                .as_string()
-        });
-        if source.as_deref() == Some(ANSWERED_MESSAGE) {
-            form.ask_now();
-        }
-    });
-    on_cleanup(move || listener.remove());
     let is_giving_up = move || form.is_giving_up.get();
     view! {
         <div class="outcome">
             <p class="dialog-text" role="status">
                 "Your bank wants to be sure that it is you. Confirm the payment below; nothing is charged before."
             </p>
-            {match url {
-                Some(url) => view! {
-                    <iframe class="bank-frame" src=url.clone() title="Confirmation by your bank"></iframe>
-                    <p class="outcome-hint">
-                        "Nothing to see here? "
-                        <a href=url rel="external noopener" target="_blank">"Open your bank's page in a new tab"</a>
-                    </p>
-                }
-                .into_any(),
-                None => view! {
-                    <p class="dialog-text">"Confirm it in your bank's app. This page follows."</p>
-                }
-                .into_any(),
-            }}
+            <BankQuestion
+                url
+                on_answer=Callback::new(move |()| form.ask_now())
+                ask=Callback::new(move |()| form.ask_by_script())
+            />
             <GeneralProblem problems=form.problems/>
             <div class="outcome-buttons">
                 <LookAgain form/>

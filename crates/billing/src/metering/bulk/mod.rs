@@ -6,7 +6,7 @@
 pub(super) mod postgres;
 pub(super) mod sqlite;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use ledger::bulk::{Head, Planned};
 use sqlx::{ColumnIndex, Decode, Row, Type};
@@ -103,6 +103,13 @@ pub(super) trait Bulk: Send + Sync + 'static {
     type Tx: BulkTx;
 
     fn begin(&self) -> impl Future<Output = Result<Self::Tx, StoreError>> + Send;
+
+    /// Those of the organizations whose books somebody holds locked at this moment; none where
+    /// everybody has one lock.
+    fn locked(
+        &self,
+        organizations: &BTreeSet<OrganizationId>,
+    ) -> impl Future<Output = Result<BTreeSet<OrganizationId>, StoreError>> + Send;
 }
 
 /// A commit in the making. Dropped, it leaves nothing behind.
@@ -110,11 +117,11 @@ pub(super) trait BulkTx: Send {
     /// How many versions of rates there are.
     fn rate_count(&mut self) -> impl Future<Output = Result<i64, StoreError>> + Send;
 
-    /// The numbers of sources; new ones get one.
+    /// The numbers of sources; new ones get one, unless their organization has too many.
     fn source_nos(
         &mut self,
         keys: &[&SourceKey],
-    ) -> impl Future<Output = Result<Vec<i64>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<HashMap<SourceKey, i64>, StoreError>> + Send;
 
     /// The numbers of series; new ones get one.
     fn series_nos(

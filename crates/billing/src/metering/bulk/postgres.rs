@@ -1,6 +1,6 @@
 //! PostgreSQL: events by binary `COPY` straight into their table, all else by arrays.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use ledger::bulk::Head;
 use ledger::bulk::postgres::{lock_heads_in, write_in};
@@ -14,8 +14,10 @@ use super::{
 };
 use crate::StoreError;
 use crate::db::{begin_whole, micros};
+use crate::holds::HOLD_SOURCE;
 use crate::holds::desk::{Asked, Found};
 use crate::holds::rows::postgres as rows;
+use crate::metering::check::MOST_SOURCES;
 use crate::metering::event_key::KeyForm;
 use crate::metering::priced::{SeriesKey, SourceKey};
 use crate::pricing::book::RATE_COUNT;
@@ -37,6 +39,25 @@ impl Bulk for PostgresBulk {
     async fn begin(&self) -> Result<PostgresTx, StoreError> {
         Ok(PostgresTx(begin_whole(&self.0, "begin").await?))
     }
+
+    async fn locked(
+        &self,
+        organizations: &BTreeSet<OrganizationId>,
+    ) -> Result<BTreeSet<OrganizationId>, StoreError> {
+        let ids: Vec<String> = organizations.iter().map(ToString::to_string).collect();
+        let free = sqlx::query(
+            "select organization_id from books where organization_id = any($1)
+             for update skip locked",
+        )
+        .bind(&ids)
+        .fetch_all(&self.0)
+        .await?;
+        let mut locked = organizations.clone();
+        for row in &free {
+            locked.remove(&super::organization(row)?);
+        }
+        Ok(locked)
+    }
 }
 
 impl BulkTx for PostgresTx {
@@ -45,17 +66,35 @@ impl BulkTx for PostgresTx {
         Ok(count.fetch_one(&mut *self.0).await?)
     }
 
-    async fn source_nos(&mut self, keys: &[&SourceKey]) -> Result<Vec<i64>, StoreError> {
+    async fn source_nos(
+        &mut self,
+        keys: &[&SourceKey],
+    ) -> Result<HashMap<SourceKey, i64>, StoreError> {
         // In one order in every process: two of them never wait for each other's new rows.
         let mut sorted: Vec<&SourceKey> = keys.to_vec();
         sorted.sort_unstable();
         let rows = sqlx::query(
             "with asked as (
-                 select * from unnest($1::text[], $2::text[], $3::text[])
-                     as asked (organization_id, source, key_form)
+                 select asked.*, exists (
+                     select 1 from usage_sources as known
+                     where known.organization_id = asked.organization_id
+                         and known.source = asked.source
+                 ) as is_known
+                 from unnest($1::text[], $2::text[], $3::text[])
+                     with ordinality as asked (organization_id, source, key_form, place)
+             ), counts as (
+                 select organization_id, count(distinct source) as sources from usage_sources
+                 where organization_id = any($1) and source <> $4 group by organization_id
+             ), ranked as (
+                 select asked.*, coalesce(sources, 0) + dense_rank() over (
+                     partition by organization_id, is_known order by source
+                 ) as sources_then
+                 from asked left join counts using (organization_id)
              ), made as (
                  insert into usage_sources (organization_id, source, key_form)
-                 select * from asked
+                 select organization_id, source, key_form from ranked
+                 where is_known or source = $4 or sources_then <= $5
+                 order by place
                  on conflict (organization_id, source, key_form)
                      do update set source = excluded.source
                  returning no, organization_id, source, key_form
@@ -65,6 +104,8 @@ impl BulkTx for PostgresTx {
         .bind(texts(&sorted, |key| key.organization.to_string()))
         .bind(texts(&sorted, |key| key.source.clone()))
         .bind(texts(&sorted, |key| key.form.as_str().to_owned()))
+        .bind(HOLD_SOURCE)
+        .bind(MOST_SOURCES)
         .fetch_all(&mut *self.0)
         .await?;
         let mut nos = HashMap::with_capacity(rows.len());
@@ -78,7 +119,7 @@ impl BulkTx for PostgresTx {
             };
             nos.insert(key, row.try_get("no")?);
         }
-        in_order(keys, &nos)
+        Ok(nos)
     }
 
     async fn series_nos(&mut self, keys: &[&SeriesKey]) -> Result<Vec<i64>, StoreError> {

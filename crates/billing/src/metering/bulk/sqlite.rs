@@ -1,10 +1,11 @@
 //! SQLite: rows go in many a statement, on a connection of its own. Its turn to write comes in
 //! one queue with all other writers of the process.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::task::Poll;
 
 use ledger::bulk::Head;
-use ledger::bulk::sqlite::{lock_heads_in, marks, write_in, write_rows};
+use ledger::bulk::sqlite::{Binding, filled_up, lock_heads_in, marks, write_in, write_rows};
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyPool, AssertSqlSafe, Row, Sqlite, SqlitePool, Transaction};
 use types::ids::OrganizationId;
@@ -16,8 +17,10 @@ use super::{
 };
 use crate::StoreError;
 use crate::db::micros;
+use crate::holds::HOLD_SOURCE;
 use crate::holds::desk::{Asked, Found};
 use crate::holds::rows::sqlite as rows;
+use crate::metering::check::MOST_SOURCES;
 use crate::metering::priced::{SeriesKey, SourceKey};
 use crate::pricing::book::RATE_COUNT;
 
@@ -47,6 +50,13 @@ impl Bulk for SqliteBulk {
             _turn: turn,
         })
     }
+
+    async fn locked(
+        &self,
+        _: &BTreeSet<OrganizationId>,
+    ) -> Result<BTreeSet<OrganizationId>, StoreError> {
+        Ok(BTreeSet::new())
+    }
 }
 
 impl BulkTx for SqliteTx {
@@ -55,11 +65,20 @@ impl BulkTx for SqliteTx {
         Ok(count.fetch_one(&mut *self.tx).await?)
     }
 
-    async fn source_nos(&mut self, keys: &[&SourceKey]) -> Result<Vec<i64>, StoreError> {
+    async fn source_nos(
+        &mut self,
+        keys: &[&SourceKey],
+    ) -> Result<HashMap<SourceKey, i64>, StoreError> {
         let mut nos = HashMap::with_capacity(keys.len());
         for key in keys {
             let row = sqlx::query(
-                "insert into usage_sources (organization_id, source, key_form) values (?, ?, ?)
+                "insert into usage_sources (organization_id, source, key_form)
+                 select ?1, ?2, ?3
+                 where ?2 = ?4
+                     or exists (select 1 from usage_sources
+                                where organization_id = ?1 and source = ?2)
+                     or (select count(distinct source) from usage_sources
+                         where organization_id = ?1 and source <> ?4) < ?5
                  on conflict (organization_id, source, key_form)
                      do update set source = excluded.source
                  returning no",
@@ -67,11 +86,15 @@ impl BulkTx for SqliteTx {
             .bind(key.organization.to_string())
             .bind(key.source.clone())
             .bind(key.form.as_str())
-            .fetch_one(&mut *self.tx)
+            .bind(HOLD_SOURCE)
+            .bind(MOST_SOURCES)
+            .fetch_optional(&mut *self.tx)
             .await?;
-            nos.insert((*key).clone(), row.try_get("no")?);
+            if let Some(row) = row {
+                nos.insert((*key).clone(), row.try_get("no")?);
+            }
         }
-        in_order(keys, &nos)
+        Ok(nos)
     }
 
     async fn series_nos(&mut self, keys: &[&SeriesKey]) -> Result<Vec<i64>, StoreError> {
@@ -109,15 +132,15 @@ impl BulkTx for SqliteTx {
         organizations: &[OrganizationId],
     ) -> Result<HashMap<OrganizationId, Carry>, StoreError> {
         let mut carries = HashMap::with_capacity(organizations.len());
-        for run in ledger::bulk::runs(organizations.len(), SHORT_RUN) {
+        for ids in organizations.chunks(SHORT_RUN) {
             let text = format!(
                 "select organization_id, sequence, carry_pico from usage_carries
                  where organization_id in (values {})",
-                marks(run.len(), 1)
+                marks(ids.len().next_power_of_two(), 1)
             );
             let mut query = sqlx::query(AssertSqlSafe(text));
-            for organization in &organizations[run] {
-                query = query.bind(organization.to_string());
+            for id in filled_up(ids) {
+                query = query.bind(id);
             }
             for row in query.fetch_all(&mut *self.tx).await? {
                 let (organization, carry) = super::carry(&row)?;
@@ -161,30 +184,7 @@ impl BulkTx for SqliteTx {
     }
 
     async fn write_events(&mut self, events: &[EventRow<'_>]) -> Result<(), WriteError> {
-        write_rows(&mut self.tx, EVENTS, 17, RUN, events, |query, row| {
-            let EventRow { priced, .. } = row;
-            let event = &priced.event;
-            query
-                .bind(row.batch_no)
-                .bind(row.position)
-                .bind(row.source_no)
-                .bind(row.series_no)
-                .bind(event.tokens.input)
-                .bind(event.tokens.cached_input)
-                .bind(event.tokens.output)
-                .bind(priced.cost.picos())
-                .bind(micros(priced.occurred_at))
-                .bind(event.status)
-                .bind(event.latency_ms)
-                .bind(priced.key.bytes.to_vec())
-                .bind(priced.content_hash.to_vec())
-                .bind(priced.kept_id().map(str::to_owned))
-                .bind(event.request_id.clone())
-                .bind(event.subject.clone())
-                .bind(event.claimed_cost.map(|cost| cost.exact()))
-        })
-        .await
-        .map_err(|error| {
+        self.insert_events(events).await.map_err(|error| {
             let message = error
                 .as_database_error()
                 .map(sqlx::error::DatabaseError::message);
@@ -210,6 +210,23 @@ impl BulkTx for SqliteTx {
 }
 
 impl SqliteTx {
+    /// While the database works on one statement, the next one is laid out.
+    async fn insert_events(&mut self, events: &[EventRow<'_>]) -> Result<(), sqlx::Error> {
+        let mut runs = ledger::bulk::runs(events.len(), RUN).map(|run| insert(&events[run]));
+        let mut next = runs.next();
+        while let Some(query) = next {
+            let mut sent = std::pin::pin!(query.execute(&mut *self.tx));
+            // To ask once is to send it.
+            let answered = futures::poll!(&mut sent);
+            next = runs.next();
+            match answered {
+                Poll::Ready(done) => done?,
+                Poll::Pending => sent.await?,
+            };
+        }
+        Ok(())
+    }
+
     async fn write_batches(&mut self, batches: &[UsageBatch]) -> Result<(), StoreError> {
         write_rows(
             &mut self.tx,
@@ -252,13 +269,44 @@ impl SqliteTx {
     }
 }
 
-const EVENTS: (&str, &str) = (
-    "insert into usage_events
-         (batch_no, position, source_no, series_no, input_tokens, cached_input_tokens,
-          output_tokens, cost_pico, occurred_at, status, latency_ms, event_key, content_hash,
-          event_id, request_id, subject, claimed_cost) values ",
-    "",
-);
+fn insert<'q>(events: &[EventRow<'_>]) -> Binding<'q> {
+    let text = format!("{EVENTS}{}", marks(events.len(), 17));
+    let mut query = sqlx::query(AssertSqlSafe(text));
+    for EventRow {
+        batch_no,
+        position,
+        source_no,
+        series_no,
+        priced,
+    } in events
+    {
+        let event = &priced.event;
+        query = query
+            .bind(*batch_no)
+            .bind(*position)
+            .bind(*source_no)
+            .bind(*series_no)
+            .bind(event.tokens.input)
+            .bind(event.tokens.cached_input)
+            .bind(event.tokens.output)
+            .bind(priced.cost.picos())
+            .bind(micros(priced.occurred_at))
+            .bind(event.status)
+            .bind(event.latency_ms)
+            .bind(priced.key.bytes.to_vec())
+            .bind(priced.content_hash.to_vec())
+            .bind(priced.kept_id().map(str::to_owned))
+            .bind(event.request_id.clone())
+            .bind(event.subject.clone())
+            .bind(event.claimed_cost.map(|cost| cost.exact()));
+    }
+    query
+}
+
+const EVENTS: &str = "insert into usage_events
+    (batch_no, position, source_no, series_no, input_tokens, cached_input_tokens,
+     output_tokens, cost_pico, occurred_at, status, latency_ms, event_key, content_hash,
+     event_id, request_id, subject, claimed_cost) values ";
 const BATCHES: (&str, &str) = (
     "insert into usage_batches
          (no, id, organization_id, sequence, event_count, rate_count, cost_pico, posted_nano,

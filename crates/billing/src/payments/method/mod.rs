@@ -3,7 +3,16 @@
 //! Owns what a person may do with cards. Does not own their rows (`store`), nor that the gateway
 //! forgets what is not saved (`detachment`). Only the cards of our own account at the gateway are
 //! cards here.
+//!
+//! | file | owns |
+//! | --- | --- |
+//! | `mod` | listing, adding without asking the bank, the default, removing |
+//! | `set_up` | adding while the person is there, and their bank may ask |
+//! | `renewal` | a card that its bank has replaced |
+//! | `store` | the rows |
 
+pub(crate) mod renewal;
+mod set_up;
 pub(crate) mod store;
 
 use std::sync::Arc;
@@ -14,10 +23,11 @@ use types::tenancy::Viewer;
 
 pub(crate) use store::card;
 
-use self::store::{MOST_METHODS, Owner, Saving};
+use self::store::{MOST_METHODS, Novelty, Owner, Saving};
 use super::customer::{CustomerError, ensure_customer};
 use super::detachment;
 use super::gateway::{AttachOutcome, ChargedMethod, GatewayError, GatewayMethod};
+use crate::crash::{CrashPoint, reach};
 use crate::{Core, Problem, ProblemKind, StoreError};
 
 /// Why a saved card was not changed.
@@ -113,8 +123,9 @@ impl PaymentMethods {
         store::list_in(&mut connection, self.owner(organization), self.core.now()).await
     }
 
-    /// Saves a card that the browser gave to the gateway. The first one becomes the default; the
-    /// same card again is not saved twice.
+    /// Saves a card that the browser gave to the gateway, without asking its bank: for who is not
+    /// at a page, where [`PaymentMethods::set_up`] is. The first one becomes the default; the same
+    /// card again is not saved twice.
     ///
     /// # Errors
     /// When the role does not permit it, the bank declines the card, there is no room for it, or
@@ -127,23 +138,33 @@ impl PaymentMethods {
         require_money(viewer)?;
         let token: GatewayMethod = token.parse().map_err(|_| PaymentMethodError::Token)?;
         let attached = self.attach(viewer, &token).await?;
-        let owner = self.owner(viewer.organization);
+        Ok(self.save(viewer.organization, &attached).await?.0)
+    }
+
+    /// Saves a card that the gateway keeps, and whether it was saved before by another token.
+    async fn save(
+        &self,
+        organization: OrganizationId,
+        attached: &ChargedMethod,
+    ) -> Result<(PaymentMethodView, Novelty), PaymentMethodError> {
+        let owner = self.owner(organization);
         let mut tx = self.core.db.begin().await?;
-        ledger::lock_books_in(&mut tx, viewer.organization)
+        ledger::lock_books_in(&mut tx, organization)
             .await
             .map_err(StoreError::from)?;
-        let saving = store::save_in(&mut tx, owner, &attached, self.core.now()).await?;
+        let novelty = store::novelty_in(&mut tx, owner, attached).await?;
+        let saving = store::save_in(&mut tx, owner, attached, self.core.now()).await?;
+        reach(CrashPoint::CardBeforeCommit);
         tx.commit().await?;
+        reach(CrashPoint::CardAfterCommit);
         let id = match saving {
             Saving::Saved(id) => id,
             Saving::Removed => return Err(PaymentMethodError::Token),
             Saving::TooMany => return Err(PaymentMethodError::TooMany),
         };
-        let methods = self.list(viewer.organization).await?;
-        methods
-            .into_iter()
-            .find(|method| method.id == id)
-            .ok_or(PaymentMethodError::NotFound)
+        let methods = self.list(organization).await?;
+        let saved = methods.into_iter().find(|method| method.id == id);
+        Ok((saved.ok_or(PaymentMethodError::NotFound)?, novelty))
     }
 
     /// # Errors
@@ -189,6 +210,7 @@ impl PaymentMethods {
         store::remove_in(&mut tx, owner, method, now).await?;
         detachment::note_in(&mut tx, owner, &token, now).await?;
         tx.commit().await?;
+        reach(CrashPoint::RemovalBeforeCall);
         if let Err(error) = detachment::detach(&self.core, &token).await {
             tracing::warn!(%error, "a removed card is detached later");
         }

@@ -39,6 +39,14 @@ pub(crate) enum Saving {
     TooMany,
 }
 
+/// Whether a card's number is among the saved ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Novelty {
+    New,
+    /// By another token: it was entered before. The same token again is the same entry.
+    EnteredBefore,
+}
+
 pub(super) async fn list_in(
     connection: &mut ledger::Connection,
     owner: Owner<'_>,
@@ -108,6 +116,18 @@ pub(crate) async fn save_in(
     };
     detachment::note_in(connection, owner, &method.method, now).await?;
     Ok(saving)
+}
+
+pub(super) async fn novelty_in(
+    connection: &mut ledger::Connection,
+    owner: Owner<'_>,
+    method: &ChargedMethod,
+) -> Result<Novelty, StoreError> {
+    let same = find_same_in(connection, owner, method).await?;
+    Ok(match same {
+        Some((_, token)) if token != method.method => Novelty::EnteredBefore,
+        Some(_) | None => Novelty::New,
+    })
 }
 
 /// The same card, if it is saved: this very token, or the same number entered another time.
@@ -201,6 +221,56 @@ async fn replace_in(
     .bind(method.card.country.as_deref())
     .bind(known.to_string())
     .bind(owner.account.as_str())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Whose card a token of our account is, where it is saved.
+pub(super) async fn find_owner_in(
+    connection: &mut ledger::Connection,
+    account: &GatewayAccount,
+    token: &GatewayMethod,
+) -> Result<Option<OrganizationId>, StoreError> {
+    let row = sqlx::query(
+        "select organization_id from payment_methods
+         where gateway_account = $1 and gateway_method = $2 and removed_at is null",
+    )
+    .bind(account.as_str())
+    .bind(token.as_str())
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| id(&row, "organization_id")).transpose()
+}
+
+/// Takes over what the gateway now says of a saved card: its bank has sent a new one. A number that
+/// is saved as another entry stays that entry's.
+pub(super) async fn renew_in(
+    connection: &mut ledger::Connection,
+    owner: Owner<'_>,
+    method: &ChargedMethod,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "update payment_methods
+         set brand = $1, last_four = $2, expiry_month = $3, expiry_year = $4, country = $5,
+             fingerprint = case when exists (
+                 select 1 from payment_methods as other
+                 where other.organization_id = $7 and other.gateway_account = $8
+                     and other.fingerprint = $6 and other.removed_at is null
+                     and other.gateway_method <> $9)
+             then fingerprint else $6 end
+         where organization_id = $7 and gateway_account = $8 and gateway_method = $9
+             and removed_at is null",
+    )
+    .bind(method.card.brand.as_str())
+    .bind(&method.card.last4)
+    .bind(i64::from(method.card.expiry_month))
+    .bind(i64::from(method.card.expiry_year))
+    .bind(method.card.country.as_deref())
+    .bind(method.fingerprint.as_deref())
+    .bind(owner.organization.to_string())
+    .bind(owner.account.as_str())
+    .bind(method.method.as_str())
     .execute(connection)
     .await?;
     Ok(())

@@ -7,7 +7,7 @@ use super::client::{Answer, Form, Refusal, read};
 use super::map;
 use super::wire::{Customer, Expandable, PaymentMethod};
 use crate::payments::gateway::{
-    AttachOutcome, Gateway, GatewayCustomer, GatewayError, GatewayMethod,
+    AttachOutcome, ChargedMethod, Gateway, GatewayCustomer, GatewayError, GatewayMethod,
 };
 
 impl Gateway {
@@ -88,6 +88,21 @@ impl Gateway {
         match self.payment_method(method).await? {
             Some(kept) if owner(&kept).is_some() => Err(refusal.into_error()),
             Some(_) | None => Ok(()),
+        }
+    }
+
+    /// A card as the gateway describes it now. `None` when it has none of that name, or it is no
+    /// card.
+    ///
+    /// # Errors
+    /// When the gateway gives no answer that can be believed.
+    pub async fn find_method(
+        &self,
+        method: &GatewayMethod,
+    ) -> Result<Option<ChargedMethod>, GatewayError> {
+        match self.payment_method(method).await? {
+            Some(method) => map::charged_method(&method),
+            None => Ok(None),
         }
     }
 

@@ -3,11 +3,12 @@
 //! Owns what each status, code and decline code means. Pure: no I/O, and nothing is guessed; what
 //! cannot be told for certain is an error, which the port defines as "we do not know".
 
+use types::ids::TopUpId;
 use types::money::Cents;
 use types::payment::{Card, CardBrand, DeclineReason};
 
 use super::client::Refusal;
-use super::wire::{Charge, Fault, Intent, IntentStatus, PaymentMethod};
+use super::wire::{Charge, Fault, Intent, IntentStatus, NextAction, PaymentMethod};
 use crate::payments::gateway::{
     AttachOutcome, ChargedMethod, GatewayError, GatewayIntent, Outcome, Settled,
 };
@@ -148,6 +149,11 @@ pub(super) fn is_for_top_up(intent: &Intent, top_up: &str) -> bool {
         .is_some_and(|id| id == top_up)
 }
 
+/// The top-up that an intent was made for, where it was made by us.
+pub(super) fn top_up(intent: &Intent) -> Option<TopUpId> {
+    intent.metadata.as_ref()?.get("top_up_id")?.parse().ok()
+}
+
 fn intent_id(intent: &Intent) -> Result<GatewayIntent, GatewayError> {
     let id = intent.id.as_deref().and_then(|id| id.parse().ok());
     id.ok_or(GatewayError::Unreadable)
@@ -183,15 +189,13 @@ fn fee(charge: &Charge) -> Option<Cents> {
         .map(Cents::new)
 }
 
-/// Only a web address is shown to a person, in a frame.
 fn bank_page(intent: &Intent) -> Option<String> {
-    let url = intent
-        .next_action
-        .as_ref()?
-        .redirect_to_url
-        .as_ref()?
-        .url
-        .as_ref()?;
+    bank_page_of(intent.next_action.as_ref())
+}
+
+/// Only a web address is shown to a person, in a frame.
+pub(super) fn bank_page_of(next_action: Option<&NextAction>) -> Option<String> {
+    let url = next_action?.redirect_to_url.as_ref()?.url.as_ref()?;
     let is_web = url.starts_with("https://") || url.starts_with("http://");
     is_web.then(|| url.clone())
 }

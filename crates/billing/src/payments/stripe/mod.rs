@@ -4,6 +4,9 @@
 //! | --- | --- |
 //! | `mod` | charging, cancelling, and finding what became of a charge |
 //! | `customers` | customers and their cards |
+//! | `refunds`, `disputes` | money that goes back |
+//! | `setup` | setting a card up for later, and what the gateway's own script needs |
+//! | `lists` | reading what the gateway has, for comparing |
 //! | `client` | HTTP: address, headers, time-outs, retries |
 //! | `wire` | the fields that are read |
 //! | `map` | what they mean |
@@ -13,7 +16,11 @@
 
 pub(super) mod client;
 mod customers;
+mod disputes;
+mod lists;
 mod map;
+mod refunds;
+mod setup;
 pub mod webhook;
 mod wire;
 
@@ -63,6 +70,19 @@ impl Gateway {
         let path = ["payment_intents", intent.as_str()];
         match self.client.get(&path, &expanding("")).await? {
             Answer::Object(body) => map::outcome(&read::<Intent>(&body)?),
+            Answer::Refusal(refusal) => Err(refusal.into_error()),
+        }
+    }
+
+    /// The top-up that a charge was made for, by our mark on it; `None` where it is none of ours.
+    ///
+    /// # Errors
+    /// When the gateway gives no answer that can be believed.
+    pub async fn top_up_of(&self, intent: &GatewayIntent) -> Result<Option<TopUpId>, GatewayError> {
+        let path = ["payment_intents", intent.as_str()];
+        match self.client.get(&path, &Vec::new()).await? {
+            Answer::Object(body) => Ok(map::top_up(&read::<Intent>(&body)?)),
+            Answer::Refusal(refusal) if refusal.is_missing => Ok(None),
             Answer::Refusal(refusal) => Err(refusal.into_error()),
         }
     }

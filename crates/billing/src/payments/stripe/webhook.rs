@@ -14,13 +14,15 @@ use types::ids::TopUpId;
 use types::time::Timestamp;
 
 use super::wire::Expandable;
-use crate::payments::gateway::GatewayIntent;
+use crate::payments::gateway::{GatewayIntent, GatewayMethod};
 
 /// How far the time that was signed may be from ours, either way: an old notification must not be
 /// played back, and one from the future was not signed by a clock we can trust.
 const TOLERANCE_SECONDS: u64 = 300;
 /// One signature for each secret while they roll; the gateway keeps no more than a few alive.
 const MAX_SIGNATURES: usize = 16;
+/// Of an object's name, as for every id of the gateway's.
+const LONGEST_NAME: usize = 255;
 
 /// What is signed by the gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +46,10 @@ pub struct GatewayEvent {
     pub intent: Option<GatewayIntent>,
     /// The top-up, where the object carries our mark.
     pub top_up: Option<TopUpId>,
+    /// The gateway's name for the object that it is about.
+    pub object: Option<String>,
+    /// The card, where the event is about one.
+    pub method: Option<GatewayMethod>,
 }
 
 /// Why a notification is not believed.
@@ -161,6 +167,9 @@ fn read_event(body: &[u8]) -> Option<GatewayEvent> {
         .and_then(|data| serde_json::from_value(data.object).ok())
         .unwrap_or_default();
     let is_intent = event.kind.starts_with("payment_intent.");
+    let is_method = event.kind.starts_with("payment_method.");
+    let method = object.id.clone().filter(|_| is_method);
+    let name = object.id.clone();
     let intent = match object.payment_intent {
         Some(Expandable::Id(id)) => Some(id),
         Some(Expandable::Object(intent)) => intent.id,
@@ -175,6 +184,8 @@ fn read_event(body: &[u8]) -> Option<GatewayEvent> {
         occurred_at: Timestamp::from_timestamp(event.created?, 0)?,
         intent: intent.and_then(|id| id.parse().ok()),
         top_up: top_up.and_then(|id| id.parse().ok()),
+        object: name.filter(|name| name.len() <= LONGEST_NAME),
+        method: method.and_then(|id| id.parse().ok()),
         kind: event.kind,
     })
 }

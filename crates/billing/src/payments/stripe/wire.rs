@@ -23,6 +23,16 @@ impl<T> Expandable<T> {
     }
 }
 
+impl Expandable<Intent> {
+    /// The intent's id, in either form.
+    pub(super) fn id(&self) -> Option<&str> {
+        match self {
+            Self::Id(id) => Some(id),
+            Self::Object(intent) => intent.id.as_deref(),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Intent {
@@ -73,8 +83,65 @@ pub(super) struct Charge {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct BalanceTransaction {
+    /// Below zero where money leaves.
+    pub(super) amount: Option<i64>,
     pub(super) fee: Option<i64>,
     pub(super) currency: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Refund {
+    pub(super) id: Option<String>,
+    pub(super) amount: Option<i64>,
+    pub(super) currency: Option<String>,
+    pub(super) created: Option<i64>,
+    pub(super) status: Option<RefundStatus>,
+    pub(super) failure_reason: Option<String>,
+    pub(super) metadata: Option<BTreeMap<String, String>>,
+    pub(super) payment_intent: Option<Expandable<Intent>>,
+    pub(super) balance_transaction: Option<Expandable<BalanceTransaction>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RefundStatus {
+    Pending,
+    RequiresAction,
+    Succeeded,
+    Failed,
+    Canceled,
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Dispute {
+    pub(super) id: Option<String>,
+    pub(super) amount: Option<i64>,
+    pub(super) currency: Option<String>,
+    pub(super) created: Option<i64>,
+    pub(super) status: Option<DisputeStatus>,
+    pub(super) reason: Option<String>,
+    pub(super) payment_intent: Option<Expandable<Intent>>,
+    pub(super) balance_transactions: Option<Vec<BalanceTransaction>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum DisputeStatus {
+    WarningNeedsResponse,
+    WarningUnderReview,
+    WarningClosed,
+    NeedsResponse,
+    UnderReview,
+    Won,
+    Lost,
+    /// The bank prevented it: nothing is withdrawn.
+    Prevented,
+    #[serde(other)]
+    Other,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

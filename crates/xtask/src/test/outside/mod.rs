@@ -5,7 +5,10 @@
 //! - Beancount checks the exported journal and adds up its balances.
 //!
 //! On both databases: each program once on a server of its own, which proves its books at the end.
+//! First Stripe's libraries and Stripe's own OpenAPI on the sandbox, which has its own store.
 
+mod gateway;
+mod node;
 mod python;
 pub(super) mod server;
 
@@ -36,6 +39,7 @@ struct Programs {
 
 /// Everything that others hold us to.
 pub fn run(paths: &Paths, report: &mut Report) {
+    gateway::run(paths, report);
     let programs = match prepare(paths) {
         Ok(programs) => programs,
         Err(error) => return report.fail(&format!("{error:#}")),

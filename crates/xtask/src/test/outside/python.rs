@@ -21,10 +21,14 @@ pub struct Environment {
 impl Environment {
     /// The environment of `crates/xtask/checks/<name>`, installed if it is not yet.
     pub fn prepare(paths: &Paths, name: &str) -> Result<Self> {
-        let environment = Self {
-            directory: paths.target.join("python").join(name),
-            checks: paths.root.join("crates/xtask/checks").join(name),
-        };
+        let checks = paths.root.join("crates/xtask/checks").join(name);
+        Self::prepare_in(paths, name, checks)
+    }
+
+    /// The same with a list that lies elsewhere.
+    pub fn prepare_in(paths: &Paths, name: &str, checks: PathBuf) -> Result<Self> {
+        let directory = paths.target.join("python").join(name);
+        let environment = Self { directory, checks };
         let list = environment.checks.join("requirements.txt");
         let wanted = fs::read(&list).with_context(|| format!("{}", list.display()))?;
         let python = find_python()?;

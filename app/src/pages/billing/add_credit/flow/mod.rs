@@ -9,7 +9,7 @@
 //! | `sending` | one attempt, from its first request to a definite answer |
 //! | `patience` | how often and how long is asked |
 
-mod patience;
+pub mod patience;
 mod sending;
 
 use leptos::prelude::*;
@@ -22,6 +22,7 @@ use types::top_up::{DEFAULT_PRESET, TopUpView};
 use super::offer::offer;
 use super::plain::Typed;
 use crate::browser::attempt::{Attempt, Stage};
+use crate::browser::stripe::Purpose;
 use crate::browser::{self, sleep};
 use crate::components::card_form::CardDraft;
 use crate::components::problem::{Problem, Problems, input_id};
@@ -92,7 +93,7 @@ impl TopUpForm {
             amount: RwSignal::new(offered.clone()),
             offered: StoredValue::new(offered),
             choice: RwSignal::new(first_choice(&page.get_untracked())),
-            card: CardDraft::new(),
+            card: CardDraft::new(page.with_untracked(|page| page.tokenizer.clone())),
             problems: Problems::new(),
             page,
             notice: RwSignal::new(notice),
@@ -120,6 +121,15 @@ impl TopUpForm {
         let amount = self.cents().ok()?;
         let limits = self.page.with(|page| page.limits);
         limits.check(amount).ok().map(|()| amount)
+    }
+
+    /// What a new card is entered for. An amount that cannot be paid is no purpose: the last one
+    /// stands.
+    pub fn purpose(self) -> Memo<Purpose> {
+        Memo::new(move |last: Option<&Purpose>| {
+            let last = last.copied().unwrap_or(Purpose::Pay(DEFAULT_PRESET));
+            self.payable().map_or(last, Purpose::Pay)
+        })
     }
 
     /// Opens the dialog: afresh, or where an attempt is still open.

@@ -16,7 +16,7 @@ use crate::browser::{self, sleep};
 use crate::components::problem::{Problem, explained};
 use crate::error::AppError;
 use crate::pages::billing::add_credit::outcome;
-use crate::server_fns::top_up::{cancel_top_up, start_top_up, top_up_status};
+use crate::server_fns::top_up::{cancel_top_up, start_top_up, top_up_secret, top_up_status};
 
 /// The pause before the first question.
 const FIRST_PAUSE_MS: i32 = 2_000;
@@ -47,13 +47,10 @@ impl TopUpForm {
     pub(super) async fn pay(self, amount: Cents) {
         let (method, token) = match self.choice.get_untracked() {
             Choice::Saved(method) => (method.to_string(), String::new()),
-            Choice::NewCard => {
-                let tokenizer = self.page.with_untracked(|page| page.tokenizer.clone());
-                match self.card.tokenize(&tokenizer).await {
-                    Ok(token) => (String::new(), token),
-                    Err(problems) => return self.fill_again(problems),
-                }
-            }
+            Choice::NewCard => match self.card.tokenize().await {
+                Ok(token) => (String::new(), token),
+                Err(problems) => return self.fill_again(problems),
+            },
         };
         // An id whose fate was never learned is used again: were its payment made after all, the
         // server would find it taken instead of charging twice.
@@ -216,6 +213,26 @@ impl TopUpForm {
                 }
             });
         }
+    }
+
+    /// Has the gateway's script ask what the bank asks, where the bank has no page. Whatever comes
+    /// of it, our server is asked how the attempt stands.
+    pub fn ask_by_script(self) {
+        let Some(attempt) = self.open_attempt() else {
+            return;
+        };
+        self.problems.clear();
+        spawn_local(async move {
+            let asked = match top_up_secret(attempt.id).await {
+                Ok(Some(secret)) => self.card.ask(&secret).await,
+                Ok(None) => Ok(()),
+                Err(error) => Err(Problem::from(&explained(error).await)),
+            };
+            match asked {
+                Ok(()) => self.ask_now(),
+                Err(problem) => self.problems.show(vec![problem]),
+            }
+        });
     }
 
     /// Gives the attempt up while the bank asks about it. What the gateway says then counts: it may

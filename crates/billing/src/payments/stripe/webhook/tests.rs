@@ -51,6 +51,8 @@ fn a_signed_event_is_read() {
         occurred_at: at(1_795_413_600),
         intent: Some("pi_1".parse().unwrap()),
         top_up: Some("01932f6e-7c1a-7000-8000-0123456789ab".parse().unwrap()),
+        object: Some("pi_1".into()),
+        method: None,
     };
     assert_eq!(notice, Ok(Notice::Event(expected)));
 }

@@ -1,0 +1,196 @@
+//! What card owners complain about at their banks: reading a dispute and listing them.
+//!
+//! Owns what a dispute's status and balance transactions come to. Does not own what it does to
+//! credit.
+
+use types::dispute::DisputeStage;
+use types::money::Cents;
+use types::time::Timestamp;
+
+use super::client::{Answer, read};
+use super::map::CURRENCY;
+use super::wire::{BalanceTransaction, Dispute, DisputeStatus, Page};
+use crate::payments::gateway::{DisputeWord, Gateway, GatewayDispute, GatewayError};
+
+const DISPUTES_A_PAGE: u32 = 100;
+/// With the page size: 1,000 disputes since one time.
+const MAX_PAGES: u32 = 10;
+
+impl Gateway {
+    /// How a dispute stands, as of now.
+    ///
+    /// # Errors
+    /// When the gateway gives no answer that can be believed.
+    pub async fn find_dispute(
+        &self,
+        dispute: &GatewayDispute,
+    ) -> Result<DisputeWord, GatewayError> {
+        let path = ["disputes", dispute.as_str()];
+        match self.client.get(&path, &Vec::new()).await? {
+            Answer::Object(body) => word(&read::<Dispute>(&body)?),
+            Answer::Refusal(refusal) => Err(refusal.into_error()),
+        }
+    }
+
+    /// Every dispute that was opened since a time, newest first. One that cannot be read is left
+    /// out and logged: the others are still to be looked at.
+    ///
+    /// # Errors
+    /// When the gateway gives no answer that can be believed, or has more of them than we read.
+    pub async fn list_disputes(&self, since: Timestamp) -> Result<Vec<DisputeWord>, GatewayError> {
+        let mut words = Vec::new();
+        let mut after = None;
+        for _ in 0..MAX_PAGES {
+            let mut query = vec![
+                ("created[gte]", since.timestamp().to_string()),
+                ("limit", DISPUTES_A_PAGE.to_string()),
+            ];
+            query.extend(after.map(|id: String| ("starting_after", id)));
+            let page: Page<Dispute> = match self.client.get(&["disputes"], &query).await? {
+                Answer::Object(body) => read(&body)?,
+                Answer::Refusal(refusal) => return Err(refusal.into_error()),
+            };
+            for dispute in &page.data {
+                match word(dispute) {
+                    Ok(word) => words.push(word),
+                    Err(error) => tracing::error!(%error, "a dispute cannot be read"),
+                }
+            }
+            if !page.has_more {
+                return Ok(words);
+            }
+            let last = page.data.into_iter().next_back();
+            after = Some(
+                last.and_then(|last| last.id)
+                    .ok_or(GatewayError::Unreadable)?,
+            );
+        }
+        Err(GatewayError::TooManyIntents)
+    }
+}
+
+fn word(dispute: &Dispute) -> Result<DisputeWord, GatewayError> {
+    if dispute.currency.as_deref() != Some(CURRENCY) {
+        return Err(GatewayError::OtherAmount);
+    }
+    let stage = match dispute.status {
+        Some(DisputeStatus::WarningNeedsResponse | DisputeStatus::WarningUnderReview) => {
+            DisputeStage::Inquiry
+        }
+        Some(DisputeStatus::WarningClosed | DisputeStatus::Prevented) => DisputeStage::Closed,
+        Some(DisputeStatus::NeedsResponse | DisputeStatus::UnderReview) => DisputeStage::Open,
+        Some(DisputeStatus::Won) => DisputeStage::Won,
+        Some(DisputeStatus::Lost) => DisputeStage::Lost,
+        Some(DisputeStatus::Other) | None => return Err(GatewayError::Unreadable),
+    };
+    let id = dispute.id.as_deref().and_then(|id| id.parse().ok());
+    let amount = dispute.amount.filter(|cents| *cents >= 0);
+    let (Some(id), Some(amount), Some(created)) = (id, amount, dispute.created) else {
+        return Err(GatewayError::Unreadable);
+    };
+    let moved = dispute.balance_transactions.as_deref().unwrap_or_default();
+    let intent = dispute
+        .payment_intent
+        .as_ref()
+        .and_then(|intent| intent.id());
+    Ok(DisputeWord {
+        dispute: id,
+        intent: intent.and_then(|id| id.parse().ok()),
+        stage,
+        amount: Cents::new(amount),
+        withdrawn: sum(moved, |booked| booked.amount.map(|amount| -amount))?,
+        fee: sum(moved, |booked| Some(booked.fee.unwrap_or(0)))?,
+        movements: u32::try_from(moved.len()).map_err(|_| GatewayError::Unreadable)?,
+        reason: reason(dispute.reason.as_deref()),
+        opened_at: Timestamp::from_timestamp(created, 0).ok_or(GatewayError::Unreadable)?,
+    })
+}
+
+/// What its movements come to together. What is not in dollars cannot be added up, and more given
+/// back than taken is nobody's dispute.
+fn sum(
+    moved: &[BalanceTransaction],
+    part: impl Fn(&BalanceTransaction) -> Option<i64>,
+) -> Result<Cents, GatewayError> {
+    let mut sum = 0_i64;
+    for booked in moved {
+        if booked.currency.as_deref() != Some(CURRENCY) {
+            return Err(GatewayError::OtherAmount);
+        }
+        let part = part(booked).ok_or(GatewayError::Unreadable)?;
+        sum = sum.checked_add(part).ok_or(GatewayError::Unreadable)?;
+    }
+    if sum < 0 {
+        return Err(GatewayError::OtherAmount);
+    }
+    Ok(Cents::new(sum))
+}
+
+fn reason(text: Option<&str>) -> String {
+    const LONGEST: usize = 80;
+    let allowed = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
+    text.unwrap_or("general")
+        .chars()
+        .filter(allowed)
+        .take(LONGEST)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read_word(status: &str, moved: &Value) -> Result<DisputeWord, GatewayError> {
+        let dispute = json!({
+            "id": "du_1", "amount": 2_500, "currency": "usd", "created": 1_773_230_400,
+            "status": status, "reason": "fraudulent", "payment_intent": {"id": "pi_1"},
+            "balance_transactions": moved, "something_new": {},
+        });
+        word(&serde_json::from_value(dispute).unwrap())
+    }
+
+    #[test]
+    fn what_it_comes_to_is_the_sum_of_its_movements() {
+        let taken = json!({"amount": -2_500, "fee": 1_500, "currency": "usd"});
+        let given_back = json!({"amount": 2_500, "fee": 0, "currency": "usd"});
+        let came_to = |status: &str, moved: &[&Value]| {
+            let word = read_word(status, &json!(moved)).unwrap();
+            (word.stage, word.withdrawn.get(), word.fee.get())
+        };
+        let table = [
+            (
+                came_to("warning_needs_response", &[]),
+                (DisputeStage::Inquiry, 0, 0),
+            ),
+            (came_to("warning_closed", &[]), (DisputeStage::Closed, 0, 0)),
+            (
+                came_to("needs_response", &[&taken]),
+                (DisputeStage::Open, 2_500, 1_500),
+            ),
+            (
+                came_to("lost", &[&taken]),
+                (DisputeStage::Lost, 2_500, 1_500),
+            ),
+            (
+                came_to("won", &[&taken, &given_back]),
+                (DisputeStage::Won, 0, 1_500),
+            ),
+        ];
+        for (read, expected) in table {
+            assert_eq!(read, expected);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_told_for_certain_is_no_answer() {
+        let euros = json!([{"amount": -2_500, "fee": 0, "currency": "eur"}]);
+        assert_eq!(read_word("lost", &euros), Err(GatewayError::OtherAmount));
+        let nothing = json!([]);
+        assert_eq!(
+            read_word("new_one", &nothing),
+            Err(GatewayError::Unreadable)
+        );
+    }
+}

@@ -1,0 +1,295 @@
+//! Reading what the gateway has, a page at a time, newest first.
+//!
+//! Owns the lists' addresses and the fields that are read of them. Does not own how many pages
+//! anybody reads.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use types::time::Timestamp;
+
+use super::client::{Answer, Form, Refusal, read};
+use super::wire::{Expandable, Page};
+use super::{CLOCK_TOLERANCE_SECONDS, expanding};
+use crate::payments::gateway::{Gateway, GatewayCustomer, GatewayError, GatewayIntent};
+use crate::payments::listed::{Listed, ListedDispute, ListedPayment, ListedRefund, Standing, Sum};
+
+/// The most that Stripe gives at once.
+const A_PAGE: u32 = 100;
+
+impl Gateway {
+    /// A page of everything that anybody was to pay since a time.
+    ///
+    /// # Errors
+    /// When the gateway gives no answer that can be believed.
+    pub(crate) async fn payments_since(
+        &self,
+        since: Timestamp,
+        after: Option<String>,
+    ) -> Result<Listed<ListedPayment>, GatewayError> {
+        let query = expanding("data.");
+        let page: Page<Intent> = self.page(&["payment_intents"], query, since, after).await?;
+        listed(page, |intent| intent.id.clone(), payment)
+    }
+
+    /// One payment as it is now; `None` when the gateway has no such payment.
+    ///
+    /// # Errors
+    /// When the gateway gives no answer that can be believed.
+    pub(crate) async fn listed_payment(
+        &self,
+        intent: &GatewayIntent,
+    ) -> Result<Option<ListedPayment>, GatewayError> {
+        let path = ["payment_intents", intent.as_str()];
+        match self.client.get(&path, &expanding("")).await? {
+            Answer::Object(body) => payment(read(&body)?).map(Some),
+            Answer::Refusal(refusal) => missing(refusal).map(|()| None),
+        }
+    }
+
+    /// A page of the cards that a customer can be charged with, by their tokens; `None` when the
+    /// gateway has no such customer.
+    ///
+    /// # Errors
+    /// When the gateway gives no answer that can be believed.
+    pub(crate) async fn attached_cards(
+        &self,
+        customer: &GatewayCustomer,
+        after: Option<String>,
+    ) -> Result<Option<Listed<String>>, GatewayError> {
+        let path = ["customers", customer.as_str(), "payment_methods"];
+        let mut query = vec![("type", "card".to_owned()), ("limit", A_PAGE.to_string())];
+        query.extend(after.map(|id| ("starting_after", id)));
+        match self.client.get(&path, &query).await? {
+            Answer::Object(body) => {
+                let page: Page<Named> = read(&body)?;
+                let id = |method: &Named| method.id.clone();
+                listed(page, id, |method| method.id.ok_or(GatewayError::Unreadable)).map(Some)
+            }
+            Answer::Refusal(refusal) => missing(refusal).map(|()| None),
+        }
+    }
+
+    /// A page of everything that was given back since a time.
+    ///
+    /// # Errors
+    /// When the gateway gives no answer that can be believed.
+    pub(crate) async fn refunds_since(
+        &self,
+        since: Timestamp,
+        after: Option<String>,
+    ) -> Result<Listed<ListedRefund>, GatewayError> {
+        let page: Page<Refund> = self.page(&["refunds"], Form::new(), since, after).await?;
+        listed(page, |refund| refund.id.clone(), refund)
+    }
+
+    /// One refund as it is now; `None` when the gateway has no such refund.
+    ///
+    /// # Errors
+    /// When the gateway gives no answer that can be believed.
+    pub(crate) async fn listed_refund(
+        &self,
+        name: &str,
+    ) -> Result<Option<ListedRefund>, GatewayError> {
+        match self.client.get(&["refunds", name], &Form::new()).await? {
+            Answer::Object(body) => refund(read(&body)?).map(Some),
+            Answer::Refusal(refusal) => missing(refusal).map(|()| None),
+        }
+    }
+
+    /// A page of everything that was disputed since a time.
+    ///
+    /// # Errors
+    /// When the gateway gives no answer that can be believed.
+    pub(crate) async fn disputes_since(
+        &self,
+        since: Timestamp,
+        after: Option<String>,
+    ) -> Result<Listed<ListedDispute>, GatewayError> {
+        let page: Page<Dispute> = self.page(&["disputes"], Form::new(), since, after).await?;
+        listed(page, |dispute| dispute.id.clone(), dispute)
+    }
+
+    async fn page<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        mut query: Form,
+        since: Timestamp,
+        after: Option<String>,
+    ) -> Result<Page<T>, GatewayError> {
+        let since = since.timestamp().saturating_sub(CLOCK_TOLERANCE_SECONDS);
+        query.push(("created[gte]", since.to_string()));
+        query.push(("limit", A_PAGE.to_string()));
+        query.extend(after.map(|id| ("starting_after", id)));
+        match self.client.get(path, &query).await? {
+            Answer::Object(body) => read(&body),
+            Answer::Refusal(refusal) => Err(refusal.into_error()),
+        }
+    }
+}
+
+/// A refusal that says that what was named is not there.
+fn missing(refusal: Refusal) -> Result<(), GatewayError> {
+    let is_named_as_missing = refusal.fault.code.as_deref() == Some("resource_missing");
+    if refusal.is_missing || is_named_as_missing {
+        Ok(())
+    } else {
+        Err(refusal.into_error())
+    }
+}
+
+fn listed<T, U>(
+    page: Page<T>,
+    id: impl Fn(&T) -> Option<String>,
+    read: impl Fn(T) -> Result<U, GatewayError>,
+) -> Result<Listed<U>, GatewayError> {
+    // A page that says that there are more and does not say after what would be read for ever.
+    let next = match (page.has_more, page.data.last()) {
+        (false, _) => None,
+        (true, Some(last)) => Some(id(last).ok_or(GatewayError::Unreadable)?),
+        (true, None) => return Err(GatewayError::Unreadable),
+    };
+    let items = page.data.into_iter().map(read);
+    let items = items.collect::<Result<_, _>>()?;
+    Ok(Listed { items, next })
+}
+
+fn payment(intent: Intent) -> Result<ListedPayment, GatewayError> {
+    let status = intent.status.ok_or(GatewayError::Unreadable)?;
+    let standing = match status.as_str() {
+        "succeeded" => Standing::Paid,
+        "canceled" | "requires_payment_method" => Standing::Unpaid,
+        // A status that is new may mean anything.
+        _ => Standing::Open,
+    };
+    let cents = match standing {
+        Standing::Paid => intent.amount_received.or(intent.amount),
+        Standing::Open | Standing::Unpaid => intent.amount,
+    };
+    let top_up = intent.metadata.as_ref();
+    let top_up = top_up.and_then(|pairs| pairs.get("top_up_id")?.parse().ok());
+    let charge = intent.latest_charge.as_ref().and_then(Expandable::object);
+    let refunded = charge.and_then(|charge| charge.amount_refunded);
+    let kept = charge.and_then(|charge| charge.balance_transaction.as_ref()?.object());
+    Ok(ListedPayment {
+        intent: intent
+            .id
+            .and_then(|id| id.parse().ok())
+            .ok_or(GatewayError::Unreadable)?,
+        standing,
+        status,
+        sum: sum(cents, intent.currency).ok_or(GatewayError::Unreadable)?,
+        refunded_cents: refunded.unwrap_or(0),
+        fee: kept.and_then(|kept| sum(kept.fee, kept.currency.clone())),
+        customer: intent.customer.and_then(|customer| match customer {
+            Expandable::Id(id) => Some(id),
+            Expandable::Object(customer) => customer.id,
+        }),
+        top_up,
+    })
+}
+
+fn refund(refund: Refund) -> Result<ListedRefund, GatewayError> {
+    let status = refund.status.ok_or(GatewayError::Unreadable)?;
+    let marks = refund.metadata.as_ref();
+    Ok(ListedRefund {
+        refund: refund.id.ok_or(GatewayError::Unreadable)?,
+        standing: match status.as_str() {
+            "succeeded" => Standing::Paid,
+            "failed" | "canceled" => Standing::Unpaid,
+            _ => Standing::Open,
+        },
+        status,
+        sum: sum(refund.amount, refund.currency).ok_or(GatewayError::Unreadable)?,
+        intent: named(refund.payment_intent),
+        ours: marks.and_then(|pairs| pairs.get("refund_id")?.parse().ok()),
+    })
+}
+
+fn dispute(dispute: Dispute) -> Result<ListedDispute, GatewayError> {
+    let moved = dispute.balance_transactions.unwrap_or_default();
+    let moved = moved.iter().filter_map(|moved| moved.amount);
+    let withdrawn = moved.fold(0_i64, i64::saturating_sub);
+    Ok(ListedDispute {
+        dispute: dispute.id.ok_or(GatewayError::Unreadable)?,
+        status: dispute.status.ok_or(GatewayError::Unreadable)?,
+        sum: sum(dispute.amount, dispute.currency).ok_or(GatewayError::Unreadable)?,
+        withdrawn_cents: withdrawn,
+        intent: named(dispute.payment_intent),
+    })
+}
+
+fn named(intent: Option<Expandable<Named>>) -> Option<GatewayIntent> {
+    let id = match intent? {
+        Expandable::Id(id) => id,
+        Expandable::Object(intent) => intent.id?,
+    };
+    id.parse().ok()
+}
+
+fn sum(cents: Option<i64>, currency: Option<String>) -> Option<Sum> {
+    let (cents, currency) = (cents?, currency?);
+    Some(Sum { cents, currency })
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Intent {
+    id: Option<String>,
+    status: Option<String>,
+    amount: Option<i64>,
+    amount_received: Option<i64>,
+    currency: Option<String>,
+    customer: Option<Expandable<Named>>,
+    metadata: Option<BTreeMap<String, String>>,
+    latest_charge: Option<Expandable<Charge>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Charge {
+    amount_refunded: Option<i64>,
+    balance_transaction: Option<Expandable<Kept>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Refund {
+    id: Option<String>,
+    status: Option<String>,
+    amount: Option<i64>,
+    currency: Option<String>,
+    payment_intent: Option<Expandable<Named>>,
+    metadata: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Dispute {
+    id: Option<String>,
+    status: Option<String>,
+    amount: Option<i64>,
+    currency: Option<String>,
+    payment_intent: Option<Expandable<Named>>,
+    balance_transactions: Option<Vec<Moved>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Moved {
+    amount: Option<i64>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Kept {
+    fee: Option<i64>,
+    currency: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Named {
+    id: Option<String>,
+}
