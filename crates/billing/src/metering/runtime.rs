@@ -256,6 +256,10 @@ fn spawn<B: Bulk>(
     Ok(tokio::task::spawn_blocking(run))
 }
 
+/// What the writer's connection keeps of the file: ids that do not rise with time touch as many
+/// pages of one index as a commit has events, and what does not fit is written more than once.
+const WRITER_CACHE_KIB: u32 = 65_536;
+
 /// One connection that is durable at commit and leaves the log for another to empty.
 async fn sqlite(url: &str) -> Result<SqlitePool, StoreError> {
     let options = SqliteConnectOptions::from_str(url)?
@@ -263,7 +267,8 @@ async fn sqlite(url: &str) -> Result<SqlitePool, StoreError> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(db::ACQUIRE_TIMEOUT)
-        .pragma("wal_autocheckpoint", "0");
+        .pragma("wal_autocheckpoint", "0")
+        .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"));
     Ok(SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(db::ACQUIRE_TIMEOUT)
