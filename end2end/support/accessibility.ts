@@ -3,9 +3,22 @@
  * what sticks out of a narrow screen.
  */
 import { AxeBuilder } from '@axe-core/playwright';
-import { expect, type Page } from '@playwright/test';
+import { expect, test, type Page } from '@playwright/test';
 
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+export const SCREENS = [
+  { name: 'at 1280 px', viewport: { width: 1280, height: 800 } },
+  { name: 'at 390 px', viewport: { width: 390, height: 844 } },
+];
+
+/** A state of a page, by its name. */
+export async function expectSound(page: Page, state: string): Promise<void> {
+  await test.step(state, async () => {
+    await expectNoSidewaysScroll(page);
+    await expectAccessible(page);
+  });
+}
 
 export async function expectAccessible(page: Page): Promise<void> {
   // "Legacy" says that all is done in the page itself, frames of ours included; otherwise a second

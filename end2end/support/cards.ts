@@ -38,8 +38,12 @@ export const asksThenDeclines = card('4000008400001629');
 
 /** The bank takes its time to take a refund. */
 export const refundsLater = card('4000000000007726');
+/** A refund is taken, and comes back a while later. */
+export const refundFailsLater = card('4000000000005126');
 /** Its owner complains about every payment. */
 export const disputed = card('4000000000000259');
+/** Its bank asks about every payment, and takes nothing. */
+export const asksAboutPayments = card('4000000000001976');
 
 /** The first answer about a charge is lost, and the money was taken. */
 export const answerLostAfter = card('4000009900000012');

@@ -64,6 +64,29 @@ export class Processor {
     }
   }
 
+  /** The bank rules on what was complained about, once the organization has sent its evidence. */
+  async rule(organization: string, ruling: 'won' | 'lost'): Promise<void> {
+    const evidence = ruling === 'won' ? 'winning_evidence' : 'losing_evidence';
+    for (const { id } of await this.disputes(organization)) {
+      const fields = { 'evidence[uncategorized_text]': evidence };
+      await this.call('POST', `/v1/disputes/${id}`, fields);
+    }
+    await this.advance(2);
+  }
+
+  /** What banks have asked or complained about the organization's charges. */
+  async disputes(organization: string): Promise<{ id: string; status: string }[]> {
+    const charges = await this.charges(organization);
+    const paths = charges.map(({ id }) => `/v1/disputes?limit=100&charge=${id}`);
+    const lists = paths.map((path) => this.list<{ id: string; status: string }>(path));
+    return (await Promise.all(lists)).flat();
+  }
+
+  /** Sends every notice that waits, and returns once the server has taken them. */
+  async sendNotices(): Promise<void> {
+    await this.call('POST', '/_control/run');
+  }
+
   /** What a browser does with a card: gives it to the processor and gets a token. */
   async tokenize(card: Card): Promise<string> {
     const [month, year] = card.expiry.split(' / ');

@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path';
 
-import type { Page } from '@playwright/test';
+import type { Locator, Page } from '@playwright/test';
 
 import type { Card } from './cards.ts';
 import { Processor } from './processor.ts';
@@ -15,6 +15,9 @@ import { test as base } from './test.ts';
 /** What our page must load, whatever else Stripe has. */
 const SCRIPT = 'https://js.stripe.com/endive/stripe.js';
 
+/** The server functions that may answer that the bank asks. */
+const CAN_ASK = ['start_top_up', 'top_up_status', 'add_payment_method', 'finish_payment_method'];
+
 type Answer = { paymentMethod: { id: string } } | { error: { type: string; message: string } };
 
 /** Stripe, as far as a page can tell. */
@@ -23,8 +26,10 @@ export class Stripe {
   refusal: { type: string; message: string } | undefined;
   /** The card that the person enters. */
   card: Card | undefined;
-  /** What Stripe's own window does with a question of the bank. */
-  onQuestion: (clientSecret: string) => Promise<void> = async () => {};
+  /** Why the fields cannot be drawn. */
+  fault: string | undefined;
+  /** What comes of the bank's question once the person has answered it; words if it fails. */
+  onQuestion: (clientSecret: string) => Promise<string | void> = async () => {};
 
   private constructor(
     private readonly page: Page,
@@ -34,6 +39,7 @@ export class Stripe {
   static async of(page: Page, processor: Processor): Promise<Stripe> {
     const stripe = new Stripe(page, processor);
     await page.exposeFunction('standInToken', () => stripe.answer());
+    await page.exposeFunction('standInFault', () => stripe.fault);
     await page.exposeFunction('standInQuestion', (secret: string) => stripe.onQuestion(secret));
     await page.route('https://js.stripe.com/**', (route) => {
       const isScript = route.request().url() === SCRIPT;
@@ -55,6 +61,30 @@ export class Stripe {
   get field() {
     const frame = this.page.getByRole('dialog').getByTitle('Secure payment input frame');
     return frame.contentFrame().getByLabel('Card number');
+  }
+
+  /** What stands for the window in which Stripe's script asks for the bank. */
+  get question(): Locator {
+    return this.page.getByRole('button', { name: 'Answer the bank' });
+  }
+
+  /** Changes the bank's page in every answer of the server; what it was is given to `seen`. */
+  async changeBankPage(to: string | null, seen: (url: string) => void = () => {}): Promise<void> {
+    for (const name of CAN_ASK) {
+      await this.page.route(`**/api/${name}`, async (route) => {
+        const response = await route.fetch();
+        const answer = await response.json();
+        const place = answer?.setup === undefined ? answer?.state : answer;
+        if (typeof place?.url === 'string') {
+          seen(place.url);
+          if (to === null && place.setup !== undefined) {
+            place.client_secret = new URL(place.url).searchParams.get('client_secret');
+          }
+          place.url = to;
+        }
+        await route.fulfill({ response, json: answer });
+      });
+    }
   }
 
   /** How the script was called, in order. */
@@ -116,7 +146,15 @@ const STAND_IN = `
                 frame.title = 'Secure payment input frame';
                 frame.src = 'https://js.stripe.com/endive/field.html';
                 window.addEventListener('message', hear);
+                frame.onload = () => listeners.ready?.({ elementType: 'payment' });
                 host.append(frame);
+                window.standInFault().then((message) => {
+                  if (message) {
+                    frame.remove();
+                    const error = { type: 'api_error', message };
+                    listeners.loaderror?.({ elementType: 'payment', error });
+                  }
+                });
               },
               focus: () => note('focus'),
               destroy() {
@@ -134,8 +172,16 @@ const STAND_IN = `
       },
       async handleNextAction(options) {
         note('handleNextAction', options);
-        await window.standInQuestion(options.clientSecret);
-        return {};
+        // As Stripe's own window: in the page's body, above all that the page itself puts there.
+        const button = document.createElement('button');
+        button.textContent = 'Answer the bank';
+        Object.assign(button.style, { position: 'fixed', inset: '1rem auto auto 1rem' });
+        button.style.zIndex = 2147483647;
+        document.body.append(button);
+        await new Promise((answered) => (button.onclick = answered));
+        const message = await window.standInQuestion(options.clientSecret);
+        button.remove();
+        return message ? { error: { type: 'card_error', message } } : {};
       },
     };
   };`;
@@ -143,9 +189,12 @@ const STAND_IN = `
 interface ForWorker {
   /** The server whose processor stands for Stripe's API. */
   api: Server;
+  /** What more is said to the server that is paid. */
+  settings: string[];
 }
 
 export const test = base.extend<{ stripe: Stripe }, ForWorker>({
+  settings: [[], { option: true, scope: 'worker' }],
   api: [
     async ({}, use, worker) => {
       const logs = join(worker.project.outputDir, 'servers');
@@ -162,10 +211,10 @@ export const test = base.extend<{ stripe: Stripe }, ForWorker>({
     { scope: 'worker' },
   ],
   server: [
-    async ({ processor }, use, worker) => {
+    async ({ processor, settings }, use, worker) => {
       const logs = join(worker.project.outputDir, 'servers');
       const name = `browser_stripe_${worker.workerIndex}`;
-      const server = await Server.start(name, logs, processor.asStripe());
+      const server = await Server.start(name, logs, [...processor.asStripe(), ...settings]);
       await use(server);
       await server.stop();
     },

@@ -4,26 +4,12 @@
  */
 import { randomUUID } from 'node:crypto';
 
-import type { Page } from '@playwright/test';
-
-import { expectAccessible, expectNoSidewaysScroll } from '../support/accessibility.ts';
+import { expectNoSidewaysScroll, expectSound, SCREENS } from '../support/accessibility.ts';
 import { asksAlways, declined, disputed, mastercard, visa, type Card } from '../support/cards.ts';
 import { hydrated } from '../support/hydration.ts';
 import { ONE_REQUEST, stranger } from '../support/organization.ts';
 import { CardFields } from '../support/pages/add_credit.ts';
 import { expect, test } from '../support/test.ts';
-
-const SCREENS = [
-  { name: 'at 1280 px', viewport: { width: 1280, height: 800 } },
-  { name: 'at 390 px', viewport: { width: 390, height: 844 } },
-];
-
-async function expectSound(page: Page, state: string): Promise<void> {
-  await test.step(state, async () => {
-    await expectNoSidewaysScroll(page);
-    await expectAccessible(page);
-  });
-}
 
 for (const colorScheme of ['dark', 'light'] as const) {
   for (const { name, viewport } of SCREENS) {

@@ -219,3 +219,18 @@ test('an unreachable processor charges nothing and loses nothing typed', async (
   await expect(dialog.card.number).toHaveValue('4000 0027 6000 3184');
   await account.expectNothingCharged();
 });
+
+test('a year further ahead than any card lasts is said to be wrong, and not past', async ({
+  account,
+  billing,
+  complaints,
+}) => {
+  complaints.expect(/status of 402 .*\/sandbox\/v1\/payment_methods/);
+  const dialog = await billing.openDialog();
+  await dialog.pay({ ...visa, expiry: '12 / 99' });
+  await expect(dialog.card.expiry).toHaveAccessibleDescription(
+    'The year is not valid. Check the expiration date.',
+  );
+  await expect(dialog.card.expiry).toBeFocused();
+  await account.expectNothingCharged();
+});

@@ -2,7 +2,7 @@
  * However often it is clicked and whatever is lost on the way: the processor is asked for the
  * money once, and the ledger has it once.
  */
-import type { Page, Request } from '@playwright/test';
+import type { Request } from '@playwright/test';
 
 import {
   answerLostAfter,
@@ -11,41 +11,29 @@ import {
   declined,
   visa,
 } from '../support/cards.ts';
-import { gate } from '../support/gate.ts';
 import { hydrated } from '../support/hydration.ts';
+import { holdAnswers, START, starts, submitTwice } from '../support/sending.ts';
 import { expect, test } from '../support/test.ts';
-
-const START = '**/api/start_top_up';
-
-/** Every post that starts a top-up, as it leaves the page. */
-function starts(page: Page): Request[] {
-  const seen: Request[] = [];
-  page.on('request', (request) => {
-    if (request.url().endsWith('/api/start_top_up')) {
-      seen.push(request);
-    }
-  });
-  return seen;
-}
-
-/** Lets each start reach the server, and keeps the answer back until `release` is called. */
-async function holdAnswers(page: Page): Promise<{ arrived: Promise<void>; release: () => void }> {
-  const [arrived, sayArrived] = gate();
-  const [released, release] = gate();
-  await page.route(START, async (route) => {
-    const response = await route.fetch();
-    sayArrived();
-    await released;
-    await route.fulfill({ response });
-  });
-  return { arrived, release };
-}
 
 test('a double click on the confirm button is one charge', async ({ account, billing, page }) => {
   await account.saveCard(visa);
   const sent = starts(page);
   const dialog = await billing.openDialog();
   await dialog.confirm.dblclick();
+  await expect(dialog.status).toHaveText('$25.00 was added to your balance');
+  expect(sent).toHaveLength(1);
+  await account.expectOneCharge(2_500);
+});
+
+test('two submits in one turn are one charge, though no button is disabled yet', async ({
+  account,
+  billing,
+  page,
+}) => {
+  await account.saveCard(visa);
+  const sent = starts(page);
+  const dialog = await billing.openDialog();
+  await submitTwice(dialog.root);
   await expect(dialog.status).toHaveText('$25.00 was added to your balance');
   expect(sent).toHaveLength(1);
   await account.expectOneCharge(2_500);
@@ -105,8 +93,8 @@ test('closing the tab in the middle loses no money and no credit', async ({
   const { arrived, release } = await holdAnswers(page);
   await dialog.confirm.click();
   await arrived;
-  release();
   await page.close();
+  release();
 
   const later = await context.newPage();
   await later.goto('/billing');

@@ -1,8 +1,10 @@
 import type { Locator } from '@playwright/test';
 
 import { amex, asksAlways, declined, mastercard, visa } from '../support/cards.ts';
+import { hydrated } from '../support/hydration.ts';
 import { CardFields } from '../support/pages/add_credit.ts';
 import type { BillingPage } from '../support/pages/billing.ts';
+import { sentTo, submitTwice } from '../support/sending.ts';
 import { expect, test } from '../support/test.ts';
 
 function methodOf(billing: BillingPage, label: string): Locator {
@@ -22,6 +24,69 @@ test('a card is saved without being charged', async ({ account, billing, page })
   await expect(billing.methods).toContainText('American Express ···· 0005');
   await expect(billing.methods).toContainText('Default');
   expect(await account.charges()).toEqual([]);
+});
+
+test('Enter in the last field saves the card, and the page goes on', async ({ billing, page }) => {
+  await billing.open();
+  await billing.methodsCard.getByRole('link', { name: 'Add payment method' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Add payment method' });
+  const card = new CardFields(dialog);
+  await card.fill(visa);
+  await card.securityCode.press('Enter');
+  await expect(dialog).toBeHidden();
+  await expect(billing.methods).toContainText('Visa ···· 4242');
+  await billing.addCredit.click();
+  await expect(billing.dialog.root.getByRole('radio', { name: 'Visa ···· 4242' })).toBeChecked();
+});
+
+test('two submits in one turn save one card, though no button is disabled yet', async ({
+  billing,
+  page,
+}) => {
+  const sent = sentTo(page, 'add_payment_method');
+  await billing.open();
+  await billing.methodsCard.getByRole('link', { name: 'Add payment method' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Add payment method' });
+  await new CardFields(dialog).fill(visa);
+  await submitTwice(dialog);
+  await expect(dialog).toBeHidden();
+  await expect(billing.methods).toHaveCount(1);
+  expect(sent).toHaveLength(1);
+});
+
+test('a card that has expired is shown as such, and nothing can be paid with it', async ({
+  account,
+  billing,
+  page,
+  processor,
+}) => {
+  await account.saveCard(visa);
+  const last = new Date();
+  last.setUTCMonth(last.getUTCMonth() - 1, 1);
+  const [year, month] = [last.getUTCFullYear(), last.getUTCMonth() + 1];
+  await processor.replaceCards(account.organization.id, month, year);
+  await expect(async () => {
+    await billing.open();
+    await expect(billing.methods).toContainText('Expired', { timeout: 1_000 });
+  }).toPass();
+  await billing.addCredit.click();
+  const saved = billing.dialog.root.getByRole('radio', { name: 'Visa ···· 4242' });
+  await expect(saved).toBeDisabled();
+  await expect(saved).not.toBeChecked();
+  await expect(billing.dialog.root).toContainText('Expired');
+  // Another card is asked for, and pays.
+  await expect(billing.dialog.newCard).toBeChecked();
+  await billing.dialog.pay(mastercard);
+  await expect(billing.dialog.status).toHaveText('$25.00 was added to your balance');
+  await billing.dialog.done.click();
+
+  // Beside it the good one is chosen.
+  await page.reload();
+  await hydrated(page);
+  await billing.addCredit.click();
+  await expect(billing.dialog.root.getByRole('radio', { name: 'Mastercard' })).toBeChecked();
+  await expect(saved).toBeDisabled();
+  await account.expectOneCharge(2_500);
 });
 
 test('a card that its bank declines is not saved, and what was typed stays', async ({

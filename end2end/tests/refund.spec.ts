@@ -3,10 +3,11 @@ import { randomUUID } from 'node:crypto';
 
 import type { Locator, Page } from '@playwright/test';
 
-import { disputed, refundsLater, visa } from '../support/cards.ts';
+import { disputed, refundFailsLater, refundsLater, visa } from '../support/cards.ts';
 import { gate } from '../support/gate.ts';
 import { ONE_REQUEST } from '../support/organization.ts';
 import { cellsOf, HistoryPage } from '../support/pages/history.ts';
+import { sentTo, submitTwice } from '../support/sending.ts';
 import { expect, test } from '../support/test.ts';
 
 class RefundDialog {
@@ -120,6 +121,58 @@ test('a double click and a lost answer refund once', async ({
   expect(await account.balance()).toBe('20.00');
 });
 
+test('two submits in one turn ask for one refund, though no button is disabled yet', async ({
+  account,
+  history,
+  page,
+}) => {
+  await account.addCredit('25.00', await account.saveCard(visa));
+  const sent = sentTo(page, 'refund_top_up');
+  await history.open();
+  await history.rows.getByRole('link', { name: 'Refund of' }).click();
+  const dialog = new RefundDialog(page);
+  await dialog.amount.fill('5');
+  await submitTwice(dialog.root);
+  await expect(dialog.status).toHaveText('$5.00 was refunded');
+  expect(sent).toHaveLength(1);
+  expect(await account.balance()).toBe('20.00');
+});
+
+test('a refund that fails later is given back, and its row says so', async ({
+  account,
+  billing,
+  history,
+  page,
+  processor,
+}) => {
+  await account.addCredit('25.00', await account.saveCard(refundFailsLater));
+  await history.open();
+  await history.rows.getByRole('link', { name: 'Refund of' }).click();
+  const dialog = new RefundDialog(page);
+  await dialog.amount.fill('10');
+  await dialog.confirm.click();
+  await expect(dialog.status).toBeVisible();
+  expect(await account.balance()).toBe('15.00');
+  await dialog.done.click();
+
+  // The bank sends it back a while later, and the processor tells us.
+  await processor.advance(15);
+  const failed = history.rows.filter({ hasText: 'did not go through' });
+  await expect(async () => {
+    await history.open();
+    await expect(failed).toBeVisible({ timeout: 1_000 });
+  }).toPass();
+  await expect(failed).toContainText('The credit is back in your balance.');
+  await expect(cellsOf(failed).status).toHaveText('Failed');
+  expect(await account.balance()).toBe('25.00');
+  await billing.open();
+  await expect(billing.balance).toHaveText('$25.00');
+  // It can be asked for again.
+  await history.open();
+  await history.rows.getByRole('link', { name: 'Refund of' }).click();
+  await expect(dialog.amount).toHaveValue('25.00');
+});
+
 test('a refund that the bank has not taken yet says so', async ({ account, history, page }) => {
   await account.addCredit('25.00', await account.saveCard(refundsLater));
   await history.open();
@@ -206,7 +259,9 @@ test.describe('without script', () => {
     await expect(amount).toHaveValue('26');
     await amount.fill('4');
     await form.getByRole('button', { name: 'Refund' }).click();
-    await expect(page).toHaveURL('/billing/history');
+    await expect(page.getByRole('main').getByRole('status')).toHaveText(
+      '$4.00 was refunded. Your bank shows it within 5 to 10 business days. Your balance is $21.00.',
+    );
     await expect(cellsOf(history.rows.first()).amount).toHaveText('minus -$4.00');
     expect(await account.balance()).toBe('21.00');
   });

@@ -1,30 +1,8 @@
 /** With Stripe's keys, Stripe's own fields take the card. */
-import type { Page } from '@playwright/test';
-
 import { asksAlways, declined, visa } from '../support/cards.ts';
 import { hydrated } from '../support/hydration.ts';
 import { STRIPE_KEY } from '../support/processor.ts';
 import { expect, test } from '../support/stripe.ts';
-
-/** Changes the bank's page in every answer about a top-up; what it was is given to `seen`. */
-async function changeBankPage(
-  page: Page,
-  to: string | null,
-  seen: (url: string) => void,
-): Promise<void> {
-  for (const name of ['start_top_up', 'top_up_status', 'add_payment_method']) {
-    await page.route(`**/api/${name}`, async (route) => {
-      const response = await route.fetch();
-      const answer = await response.json();
-      const place = name === 'add_payment_method' ? answer : answer?.state;
-      if (typeof place?.url === 'string') {
-        seen(place.url);
-        place.url = to;
-      }
-      await route.fulfill({ response, json: answer });
-    });
-  }
-}
 
 test("a new card is entered into Stripe's Payment Element and charged once", async ({
   account,
@@ -50,6 +28,7 @@ test("a new card is entered into Stripe's Payment Element and charged once", asy
       mode: 'payment',
       amount: 2_500,
       currency: 'usd',
+      paymentMethodTypes: ['card', 'link'],
       setupFutureUsage: 'off_session',
       paymentMethodCreation: 'manual',
       appearance: {
@@ -144,6 +123,25 @@ test('where the script does not load it is said, and it can be tried again', asy
   await expect(dialog.status).toHaveText('$25.00 was added to your balance');
 });
 
+test('where the fields do not come though the script did it is said, and can be tried again', async ({
+  account,
+  billing,
+  stripe,
+}) => {
+  stripe.fault = 'The fields are out of order.';
+  const dialog = await billing.openDialog();
+  await expect(dialog.problem).toContainText('Stripe, did not load. Nothing was charged.');
+  await expect(stripe.field).toBeHidden();
+  await account.expectNothingCharged();
+  stripe.fault = undefined;
+  await dialog.root.getByRole('button', { name: 'Try again' }).click();
+  await expect(dialog.problem).toBeHidden();
+  await stripe.enter(visa);
+  await dialog.confirm.click();
+  await expect(dialog.status).toHaveText('$25.00 was added to your balance');
+  await account.expectOneCharge(2_500);
+});
+
 test("a bank's page stands in a frame from Stripe's address, as the policy lets it", async ({
   account,
   billing,
@@ -152,7 +150,7 @@ test("a bank's page stands in a frame from Stripe's address, as the policy lets 
   stripe,
 }) => {
   let bank = '';
-  await changeBankPage(page, 'https://hooks.stripe.com/3d_secure_2/hosted', (url) => {
+  await stripe.changeBankPage('https://hooks.stripe.com/3d_secure_2/hosted', (url) => {
     bank = url;
   });
   await page.route('https://hooks.stripe.com/**', (route) =>
@@ -166,27 +164,6 @@ test("a bank's page stands in a frame from Stripe's address, as the policy lets 
   await processor.approve(bank);
   await expect(dialog.status).toHaveText('$25.00 was added to your balance');
   expect(await stripe.last('handleNextAction')).toEqual([]);
-  await account.expectOneCharge(2_500);
-});
-
-test("a question that has no page is asked by Stripe's script", async ({
-  account,
-  billing,
-  page,
-  processor,
-  stripe,
-}) => {
-  let bank = '';
-  await changeBankPage(page, null, (url) => {
-    bank = url;
-  });
-  stripe.onQuestion = () => processor.approve(bank);
-  const dialog = await billing.openDialog();
-  await stripe.enter(asksAlways);
-  await dialog.confirm.click();
-  await expect(dialog.status).toHaveText('$25.00 was added to your balance');
-  const secret = new URL(bank).searchParams.get('client_secret');
-  expect(await stripe.last('handleNextAction')).toEqual([{ clientSecret: secret }]);
   await account.expectOneCharge(2_500);
 });
 
@@ -207,6 +184,9 @@ test('a card is saved by fields that charge nothing', async ({
       paymentMethodCreation: 'manual',
     }),
   ]);
+  const dialog = page.getByRole('dialog', { name: 'Add payment method' });
+  await expect(dialog).toContainText('Card details go straight to Stripe');
+  await expect(dialog).not.toContainText('Link');
   await page.getByRole('button', { name: 'Save card' }).click();
   await expect(billing.methods).toContainText('Visa ···· 4242');
   expect(await account.charges()).toEqual([]);
@@ -226,6 +206,31 @@ test('reached from another page, the fields stand all the same', async ({
   await expect(stripe.field).toBeVisible();
   await page.goBack();
   await expect(page).toHaveURL('/models');
+});
+
+test('a page that does not pay is never in a document that lets the script run', async ({
+  billing,
+  history,
+  page,
+}) => {
+  const here = page.locator('html[data-stripe="here"]');
+  const elsewhere = page.locator('html[data-stripe="elsewhere"]');
+  await billing.open();
+  await expect(here).toBeAttached();
+  await billing.historyCard.getByRole('link', { name: 'View past and current invoices' }).click();
+  await expect(history.heading).toBeVisible();
+  await expect(elsewhere).toBeAttached();
+  await hydrated(page);
+  await history.back.click();
+  await expect(here).toBeAttached();
+  await hydrated(page);
+  await page.goBack();
+  await expect(history.heading).toBeVisible();
+  await expect(elsewhere).toBeAttached();
+  await hydrated(page);
+  await page.goBack();
+  await expect(billing.heading).toBeVisible();
+  await expect(here).toBeAttached();
 });
 
 test('with a saved card nothing of Stripe is loaded', async ({ account, billing, page, stripe }) => {

@@ -102,12 +102,68 @@ test('what is typed as another amount is charged, though a button is still chose
   await account.expectOneCharge(700);
 });
 
-test('who wants to add a card is told what it needs', async ({ account, billing, page }) => {
+test('who wants to save a card is told in one sentence what it needs, and offered nothing else', async ({
+  account,
+  billing,
+  page,
+}) => {
   await account.saveCard(visa);
   await page.goto('/billing');
   await billing.methodsCard.getByRole('link', { name: 'Add payment method' }).click();
+  await expect(page).toHaveURL(/\/billing\?add_card=1/);
+  await expect(billing.methodsCard.getByRole('status')).toHaveText(
+    "To save a card, switch script on in your browser and reload this page: the browser itself gives the card's number to the payment processor.",
+  );
+  await expect(page.getByRole('button', { name: 'Add credit' })).toHaveCount(0);
+  // No field of the page could carry a card's number to the server.
+  await expect(page.locator('[autocomplete^=cc-]')).toHaveCount(0);
+});
+
+test('who wants to pay with a new card is told what it needs, beside the saved ones', async ({
+  account,
+  page,
+}) => {
+  await account.saveCard(visa);
+  await page.goto('/billing?add=1');
   const form = page.getByRole('region', { name: 'Add to credit balance' });
   await expect(form.getByText('A new card needs script')).toBeVisible();
+  await expect(form.getByRole('radio', { name: 'Visa ···· 4242' })).toBeChecked();
+  await expect(page.locator('[autocomplete^=cc-]')).toHaveCount(0);
+});
+
+test('an expired card is not offered', async ({ account, billing, page, processor }) => {
+  await account.saveCard(visa);
+  await account.saveCard(mastercard);
+  const last = new Date();
+  last.setUTCMonth(last.getUTCMonth() - 1, 1);
+  const [year, month] = [last.getUTCFullYear(), last.getUTCMonth() + 1];
+  await processor.replaceCards(account.organization.id, month, year);
+  await expect(async () => {
+    await page.goto('/billing');
+    await expect(billing.methods.getByText('Expired')).toHaveCount(2, { timeout: 1_000 });
+  }).toPass();
+  await billing.addCredit.click();
+  const form = page.getByRole('region', { name: 'Add to credit balance' });
+  await expect(form).toContainText('Adding a card needs script');
+  await expect(form.getByRole('radio')).toHaveCount(0);
+});
+
+test('the same form in two tabs is one charge', async ({ account, billing, context, page }) => {
+  await account.saveCard(visa);
+  await page.goto('/billing?add=1');
+  const other = await context.newPage();
+  await other.goto(page.url());
+  const pay = (tab: typeof page): Promise<void> =>
+    tab.getByRole('button', { name: 'Add credit' }).click();
+  await Promise.all([pay(page), pay(other)]);
+  for (const tab of [page, other]) {
+    await expect(async () => {
+      await tab.goto('/billing');
+      await expect(new BillingPage(tab).balance).toHaveText('$25.00', { timeout: 500 });
+    }).toPass();
+  }
+  await expect(billing.rows).toHaveCount(1);
+  await account.expectOneCharge(2_500);
 });
 
 test('a declined card is said on the page and nothing is charged', async ({

@@ -59,6 +59,9 @@ create index batches_by_time on batches (organization_id, booked_at, sequence);
 -- Serves the history of credit that was given, that expired and that was disputed, among much usage.
 create index batches_of_credit on batches (organization_id, booked_at, id)
 where code in ('grant', 'grant_expiry', 'dispute');
+-- Serves what refunds and disputes have taken of each lot.
+create index batches_of_money_back on batches (organization_id)
+where code in ('refund', 'refund_failed', 'dispute');
 
 -- Where the value on an organization's prepaid and promotional accounts is from, and until when it
 -- counts: what is left of an account's lots is together the account's balance.

@@ -6,7 +6,10 @@ create table models (
     parameters text not null,
     max_tokens bigint not null check (max_tokens > 0),
     -- Where it stands in the list.
-    position bigint not null
+    position bigint not null,
+    -- Counts the changes to models: whoever has them in memory sees by the greatest of them all
+    -- that they are old.
+    revision bigint not null check (revision > 0)
 );
 
 create table model_rates (

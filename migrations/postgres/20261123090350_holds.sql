@@ -41,8 +41,9 @@ create unique index holds_by_client on holds (organization_id, client_id)
 where client_id is not null;
 -- Serves finding whose holds are due. What is due is soon closed, so there is never much of it.
 create index holds_due on holds (expires_at) where state = 'open';
--- Serves what of an organization's is due, which every commit and every balance asks.
-create index holds_due_by_organization on holds (organization_id, expires_at)
+-- Serves what of an organization's is due, which every commit and every balance asks; with the
+-- amount, so that what is due is added up from the index alone.
+create index holds_due_by_organization on holds (organization_id, expires_at, amount_nano)
 where state = 'open';
 -- Serves what was held at a past instant.
 create index holds_by_organization on holds (organization_id, created_at);

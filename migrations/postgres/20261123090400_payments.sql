@@ -141,6 +141,8 @@ create table refunds (
     -- When reconciliation may ask the gateway next. Null: there is nothing left to ask.
     ask_at bigint,
     requested_at bigint not null,
+    -- When the gateway was asked for the first time: its key is as old. Null: it never was.
+    first_asked_at bigint,
     updated_at bigint not null,
     unique (gateway_account, gateway_refund),
     foreign key (organization_id, top_up_id) references top_ups (organization_id, id),
@@ -155,6 +157,8 @@ create index refunds_by_top_up on refunds (organization_id, top_up_id);
 create index refunds_by_organization on refunds (organization_id, requested_at, id);
 -- Serves reconciliation: what may still change, longest waiting first.
 create index refunds_due on refunds (gateway_account, ask_at) where ask_at is not null;
+-- Serves telling the operator what is under way for a day, whichever account it waits for.
+create index refunds_under_way on refunds (requested_at, id) where state = 'processing';
 
 -- What card owners complained about at their banks, as it stands by the gateway's newest word.
 create table disputes (

@@ -59,6 +59,9 @@ create index batches_by_time on batches (organization_id, booked_at, sequence);
 -- Serves the history of credit that was given, that expired and that was disputed, among much usage.
 create index batches_of_credit on batches (organization_id, booked_at, id)
 where code in ('grant', 'grant_expiry', 'dispute');
+-- Serves what refunds and disputes have taken of each lot.
+create index batches_of_money_back on batches (organization_id)
+where code in ('refund', 'refund_failed', 'dispute');
 
 -- Where the value on an organization's prepaid and promotional accounts is from, and until when it
 -- counts: what is left of an account's lots is together the account's balance.
@@ -136,19 +139,4 @@ create trigger lots_are_not_updated before update of
     opened_at, expires_at on lots
 begin select raise(abort, 'lots are append-only'); end;
 create trigger lots_are_not_deleted before delete on lots
-begin select raise(abort, 'lots are append-only'); end;
-
--- `insert or replace` deletes without asking the triggers above.
-create trigger batches_are_not_replaced before insert on batches
-when exists (select 1 from batches where id = new.id or source = new.source
-    or (organization_id = new.organization_id and sequence = new.sequence))
-begin select raise(abort, 'batches are append-only'); end;
-create trigger transfers_are_not_replaced before insert on transfers
-when exists (select 1 from transfers where id = new.id or (batch_id = new.batch_id and position = new.position))
-begin select raise(abort, 'transfers are append-only'); end;
-create trigger postings_are_not_replaced before insert on postings
-when exists (select 1 from postings where account_id = new.account_id and sequence = new.sequence)
-begin select raise(abort, 'postings are append-only'); end;
-create trigger lots_are_not_replaced before insert on lots
-when exists (select 1 from lots where id = new.id)
 begin select raise(abort, 'lots are append-only'); end;

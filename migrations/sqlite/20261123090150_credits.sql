@@ -17,7 +17,3 @@ create trigger credit_grants_are_not_updated before update on credit_grants
 begin select raise(abort, 'credit grants are append-only'); end;
 create trigger credit_grants_are_not_deleted before delete on credit_grants
 begin select raise(abort, 'credit grants are append-only'); end;
--- `insert or replace` deletes without asking the trigger above.
-create trigger credit_grants_are_not_replaced before insert on credit_grants
-when exists (select 1 from credit_grants where key = new.key)
-begin select raise(abort, 'credit grants are append-only'); end;

@@ -6,7 +6,10 @@ create table models (
     parameters text not null,
     max_tokens bigint not null check (max_tokens > 0),
     -- Where it stands in the list.
-    position bigint not null
+    position bigint not null,
+    -- Counts the changes to models: whoever has them in memory sees by the greatest of them all
+    -- that they are old.
+    revision bigint not null check (revision > 0)
 );
 
 create table model_rates (
@@ -38,4 +41,8 @@ create table comparison_rates (
 create trigger model_rates_are_not_updated before update on model_rates
 begin select raise(abort, 'rates are append-only'); end;
 create trigger model_rates_are_not_deleted before delete on model_rates
+begin select raise(abort, 'rates are append-only'); end;
+-- `insert or replace` by whoever is not us deletes without asking the trigger above.
+create trigger model_rates_are_not_replaced before insert on model_rates
+when exists (select 1 from model_rates where no = new.no)
 begin select raise(abort, 'rates are append-only'); end;

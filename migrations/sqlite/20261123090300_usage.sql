@@ -74,8 +74,8 @@ create table usage_events (
     status bigint,
     latency_ms bigint check (latency_ms >= 0),
     event_key blob not null check (length(event_key) = 16),
-    -- The first 128 bits of the SHA-256 of what was said: the same id with other content is
-    -- refused.
+    -- The same id with other content is refused. The first 64 bits of the SHA-256 of the model and
+    -- the tokens, then those of all else that was said; zeros: that is not compared.
     content_hash blob not null check (length(content_hash) = 16),
     -- The id, where the key is only its hash.
     event_id text,
@@ -111,7 +111,9 @@ create table usage_hours (
     input_tokens bigint not null,
     cached_input_tokens bigint not null,
     output_tokens bigint not null,
-    cost_pico bigint not null,
+    -- Sums of pico-dollars soon fill 63 bits: whole nano-dollars, and what is less than one.
+    cost_nano bigint not null,
+    cost_rest_pico bigint not null check (cost_rest_pico between 0 and 999),
     -- Of the requests that said how long they took.
     latency_count bigint not null check (latency_count between 0 and requests),
     latency_sum_ms bigint not null,
@@ -132,7 +134,8 @@ create table usage_days (
     model text not null,
     requests bigint not null,
     tokens bigint not null,
-    cost_pico bigint not null,
+    cost_nano bigint not null,
+    cost_rest_pico bigint not null check (cost_rest_pico between 0 and 999),
     -- Where the day's row stands in history: it never moves.
     first_booked_at bigint not null,
     primary key (organization_id, day, project_id, model),
@@ -146,16 +149,4 @@ begin select raise(abort, 'usage events are append-only'); end;
 create trigger usage_batches_are_not_updated before update on usage_batches
 begin select raise(abort, 'usage batches are append-only'); end;
 create trigger usage_batches_are_not_deleted before delete on usage_batches
-begin select raise(abort, 'usage batches are append-only'); end;
-
--- `insert or replace` deletes without asking the triggers above.
-create trigger usage_events_are_not_replaced before insert on usage_events
-when exists (select 1 from usage_events where batch_no = new.batch_no and position = new.position)
-    or exists (select 1 from usage_events
-        where event_key = new.event_key and source_no = new.source_no)
-begin select raise(abort, 'UNIQUE: usage events are append-only'); end;
-create trigger usage_batches_are_not_replaced before insert on usage_batches
-when exists (select 1 from usage_batches where no = new.no or id = new.id)
-    or exists (select 1 from usage_batches
-        where organization_id = new.organization_id and sequence = new.sequence)
 begin select raise(abort, 'usage batches are append-only'); end;

@@ -146,6 +146,7 @@ pub(crate) async fn open_offline(database: &DatabaseConfig) -> anyhow::Result<Bi
         tokenizer: TokenizerView {
             url: String::new(),
             publishable_key: String::new(),
+            takes_link: false,
         },
         return_url: None,
         timeout: GATEWAY_TIMEOUT,
@@ -185,6 +186,7 @@ pub(crate) async fn open_sandbox(
         tokenizer: TokenizerView {
             url: format!("{SANDBOX_PATH}/v1/payment_methods"),
             publishable_key: sandbox.publishable_key().to_owned(),
+            takes_link: false,
         },
         return_url: Some(return_url(&addresses.public_url)),
         timeout: GATEWAY_TIMEOUT,
@@ -201,6 +203,7 @@ pub(crate) fn stripe_settings(keys: &StripeKeys, public_url: &PublicUrl) -> Gate
         tokenizer: TokenizerView {
             url: TokenizerView::STRIPE_SCRIPT.to_owned(),
             publishable_key: keys.publishable_key.clone(),
+            takes_link: keys.takes_link,
         },
         return_url: Some(return_url(public_url)),
         timeout: GATEWAY_TIMEOUT,
@@ -232,6 +235,7 @@ mod tests {
             secret_key: "sk_1".to_owned().into(),
             publishable_key: publishable_key.to_owned(),
             webhook_secrets: Vec::new(),
+            takes_link: true,
         })
     }
 

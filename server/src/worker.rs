@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use billing::reconcile::{Kind, Report};
-use futures::future::{join, join3};
+use futures::future::{join, join3, join4};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -39,8 +39,9 @@ const HOLD_EXPIRY: Duration = Duration::from_secs(5);
 /// Runs until `stop`, then finishes what is under way.
 pub(crate) async fn run(parts: Parts, stop: CancellationToken) {
     let own = join3(
-        join3(
+        join4(
             reconcile(&parts, &stop),
+            ask_about_refunds(&parts, &stop),
             compare(&parts, &stop),
             expire_holds(&parts, &stop),
         ),
@@ -76,6 +77,13 @@ async fn reconcile(parts: &Parts, stop: &CancellationToken) {
             // The next round asks again; what is pending stays pending.
             Err(error) => tracing::error!(error = %chain(&error), "reconciliation failed"),
         }
+    }
+}
+
+/// On its own: many payments that the gateway is slow about do not hold refunds up.
+async fn ask_about_refunds(parts: &Parts, stop: &CancellationToken) {
+    let mut ticks = every(RECONCILIATION);
+    while next(&mut ticks, stop).await {
         match parts.billing.refunds().ask_due().await {
             Ok(done) if done.failed > 0 => {
                 tracing::warn!(
@@ -103,7 +111,7 @@ async fn compare(parts: &Parts, stop: &CancellationToken) {
     let mut ticks = every(COMPARISON);
     while next(&mut ticks, stop).await {
         let reconciliation = parts.billing.reconciliation();
-        // It only reads, and a long one must not hold up the end.
+        // A long one must not hold up the end, and may stop anywhere.
         let compared = tokio::select! {
             () = stop.cancelled() => return,
             compared = reconciliation.compare_if_due() => compared,
@@ -172,19 +180,21 @@ fn show_disagreements(report: &Report) {
 
 async fn keep_house(parts: &Parts, stop: &CancellationToken) {
     let mut ticks = every(HOUSEKEEPING);
-    let mut known_elsewhere = 0;
+    let mut known_elsewhere = (0, 0);
     while next(&mut ticks, stop).await {
         match parts.billing.housekeeping().run().await {
             Ok(done) => {
                 // Once a change: it lasts until the operator acts.
-                if done.payments_elsewhere > 0 && done.payments_elsewhere != known_elsewhere {
+                let elsewhere = (done.payments_elsewhere, done.refunds_elsewhere);
+                if elsewhere != (0, 0) && elsewhere != known_elsewhere {
                     tracing::warn!(
                         payments = done.payments_elsewhere,
+                        refunds = done.refunds_elsewhere,
                         "payments are open at another account of the gateway; \
                          start with its keys to bring them to an end"
                     );
                 }
-                known_elsewhere = done.payments_elsewhere;
+                known_elsewhere = elsewhere;
             }
             // The next round does what this one could not.
             Err(error) => tracing::error!(error = %chain(&error), "housekeeping failed"),

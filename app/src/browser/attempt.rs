@@ -1,11 +1,11 @@
 //! The top-up that is under way, kept until a definite answer: a reload in the middle finds it
 //! again and asks how it stands instead of paying twice.
 
-use leptos::prelude::window;
 use serde::{Deserialize, Serialize};
 use types::ids::{OrganizationId, TopUpId};
 use types::money::Cents;
-use web_sys::Storage;
+
+use super::kept;
 
 /// Each organization has its own: the tab may go to another and come back.
 fn key(organization: OrganizationId) -> String {
@@ -32,52 +32,43 @@ pub enum Stage {
 }
 
 impl Attempt {
-    /// Keeps the attempt before its first request leaves, so that a reload finds it.
+    /// Keeps the attempt before its first request leaves, so that a reload finds it. Where nothing
+    /// can be kept, the server's history shows it.
     pub fn keep(self) -> Self {
-        // With storage switched off the attempt still lives in memory; only a reload loses it,
-        // and the server's history shows it then.
-        if let (Some(storage), Ok(text)) = (storage(), serde_json::to_string(&self)) {
-            let _ = storage.set_item(&key(self.organization), &text);
-        }
+        kept::share(&key(self.organization), &self);
         self
     }
 
-    /// The attempt that this tab has not yet got an answer for.
+    /// The attempt that this browser has not yet got an answer for, in whichever tab it began: two
+    /// tabs do not pay for one thing twice.
     pub fn find(organization: OrganizationId) -> Option<Self> {
-        let text = storage()?.get_item(&key(organization)).ok().flatten()?;
-        serde_json::from_str(&text).ok()
+        kept::find_shared(&key(organization))
     }
 
     /// The answer is known: the next submit is a new attempt.
     pub fn forget(self) {
-        if let Some(storage) = storage() {
-            let _ = storage.remove_item(&key(self.organization));
+        // By now another tab may have begun another one.
+        if Self::find(self.organization).is_some_and(|kept| kept.id == self.id) {
+            kept::forget_shared(&key(self.organization));
         }
-        self.put_away(false);
+        self.take_out();
     }
 
-    /// Remembers that the person has closed what was shown of the attempt, or has opened it again.
-    pub fn put_away(self, is_away: bool) {
-        if let Some(storage) = storage() {
-            let _ = match is_away {
-                true => storage.set_item(&self.away_key(), "closed"),
-                false => storage.remove_item(&self.away_key()),
-            };
-        }
+    /// Remembers that the person has closed what was shown of the attempt.
+    pub fn put_away(self) {
+        kept::keep(&self.away_key(), &());
+    }
+
+    /// Remembers that they have opened it again.
+    pub fn take_out(self) {
+        kept::forget(&self.away_key());
     }
 
     pub fn is_put_away(self) -> bool {
-        storage()
-            .and_then(|storage| storage.get_item(&self.away_key()).ok().flatten())
-            .is_some()
+        kept::find::<()>(&self.away_key()).is_some()
     }
 
     fn away_key(self) -> String {
         format!("top-up {} put away", self.id)
     }
-}
-
-/// Gone with the tab, and no other tab's.
-pub fn storage() -> Option<Storage> {
-    window().session_storage().ok().flatten()
 }

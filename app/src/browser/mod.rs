@@ -3,8 +3,11 @@
 //! Called from effects and event handlers alone, which never run on the server. Owns every
 //! direct use of the DOM; decides nothing.
 
+pub mod asked_card;
 pub mod attempt;
+mod kept;
 pub mod place;
+pub mod refund_attempt;
 pub mod stripe;
 pub mod tokenizer;
 
@@ -13,7 +16,8 @@ use leptos::prelude::{document, request_animation_frame, window};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    FormData, HtmlElement, HtmlFormElement, HtmlInputElement, RequestCache, RequestInit, Response,
+    FormData, HtmlElement, HtmlFormElement, HtmlInputElement, MouseEvent, RequestCache,
+    RequestInit, Response,
 };
 
 use crate::server_fns::theme::Theme;
@@ -27,6 +31,15 @@ pub fn focus_after_render(id: impl Into<String>) {
             let _ = element.focus();
         }
     });
+}
+
+/// Does `act` where a link would lead, unless the person wants that in another tab or window: there
+/// the link leads by itself.
+pub fn instead_of_following(event: &MouseEvent, act: impl FnOnce()) {
+    if !(event.ctrl_key() || event.meta_key() || event.shift_key()) {
+        event.prevent_default();
+        act();
+    }
 }
 
 pub fn element(id: &str) -> Option<HtmlElement> {
@@ -60,9 +73,15 @@ pub fn page_stripe() -> Option<String> {
 
 /// Loads the page anew from the server.
 #[cfg(not(feature = "ssr"))]
-pub fn reload() {
+fn reload() {
     // A browser that refuses leaves the page as it is, and its links work.
     let _ = window().location().reload();
+}
+
+/// Loads the page that is being navigated to from the server, once the router has written its address.
+#[cfg(not(feature = "ssr"))]
+pub fn reload_after_navigation() {
+    request_animation_frame(|| request_animation_frame(reload));
 }
 
 /// Changes the look of the page at once; the cookie for the next one is the server's to set.

@@ -3,7 +3,7 @@
 
 use leptos::prelude::{request_animation_frame, window};
 
-use super::attempt::storage;
+use super::kept;
 
 /// A page's address is the key, so that another one starts at its top.
 fn key(address: &str) -> String {
@@ -16,18 +16,15 @@ pub fn now() -> f64 {
 }
 
 pub fn keep(address: &str, place: f64) {
-    if let Some(storage) = storage() {
-        // Without room in the storage the page starts at its top.
-        let _ = storage.set_item(&key(address), &place.to_string());
-    }
+    // Without room in the storage the page starts at its top.
+    kept::keep(&key(address), &place);
 }
 
 /// Goes back to where the page was left, once.
 pub fn restore(address: &str) {
-    let Some(storage) = storage() else { return };
-    let kept = storage.get_item(&key(address)).ok().flatten();
-    let _ = storage.remove_item(&key(address));
-    if let Some(place) = kept.and_then(|place| place.parse::<f64>().ok()) {
+    let place = kept::find::<f64>(&key(address));
+    kept::forget(&key(address));
+    if let Some(place) = place {
         // Once the rows are drawn, and after the router has gone to the top of the new page.
         request_animation_frame(move || {
             request_animation_frame(move || window().scroll_to_with_x_and_y(0.0, place));

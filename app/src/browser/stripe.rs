@@ -1,8 +1,9 @@
 //! Stripe's own card fields: its script, loaded from its own origin, draws them in frames of its
 //! own, so no card number is ever in a document of ours.
 //!
-//! Owns the few calls of the script that are used and the one set of fields that may stand in a
-//! page at a time. Decides nothing: what a card is for comes from the form around it.
+//! Owns the few calls of the script that are used, its one instance in a document, and the one set
+//! of fields that may stand in a page at a time. Decides nothing: what a card is for comes from the
+//! form around it.
 //!
 //! | our word | Stripe's calls |
 //! | --- | --- |
@@ -70,6 +71,14 @@ extern "C" {
     fn destroy(this: &Element);
 }
 
+/// How far the fields have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drawing {
+    Loading,
+    Drawn,
+    Failed,
+}
+
 /// The fields that stand in the page.
 struct Mounted {
     stripe: Stripe,
@@ -77,44 +86,64 @@ struct Mounted {
     element: Element,
     is_empty: Rc<Cell<bool>>,
     /// They are called for as long as the fields stand.
-    _listeners: [Closure<dyn FnMut(JsValue)>; 2],
+    _listeners: [Closure<dyn FnMut(JsValue)>; 3],
 }
 
 thread_local! {
     static MOUNTED: RefCell<Option<Mounted>> = const { RefCell::new(None) };
+    static DRAWING: Cell<Drawing> = const { Cell::new(Drawing::Loading) };
+    /// Fields, tokens and questions of one document come from one instance.
+    static STRIPE: RefCell<Option<Stripe>> = const { RefCell::new(None) };
+    /// The script on its way, one for all who wait for it.
+    static SCRIPT: RefCell<Option<Promise>> = const { RefCell::new(None) };
 }
 
-/// Draws the fields in `host`. `failed` hears it when they cannot be drawn after all.
+/// Draws the fields in `host`, for what `purpose` says once the script is there: the person goes on
+/// meanwhile. `tell` hears how far they have come.
 pub async fn mount(
     tokenizer: &TokenizerView,
-    purpose: Purpose,
+    purpose: impl Fn() -> Option<Purpose>,
     host: &HtmlElement,
-    failed: impl Fn() + 'static,
-) -> Result<(), Problem> {
-    let stripe = open_script(tokenizer).await.map_err(|_| unreachable())?;
+    tell: impl Fn(Drawing) + 'static,
+) {
+    let tell = Rc::new(move |drawing| {
+        DRAWING.set(drawing);
+        tell(drawing);
+    });
+    tell(Drawing::Loading);
+    let stripe = open_script(tokenizer).await;
     // The dialog may have been closed meanwhile.
-    if !host.is_connected() {
-        return Ok(());
+    let Some(purpose) = purpose().filter(|_| host.is_connected()) else {
+        return;
+    };
+    let options = options(tokenizer, purpose, host);
+    let drawn = stripe.and_then(|stripe| draw(&stripe, &options, host, &tell));
+    if drawn.is_err() {
+        tell(Drawing::Failed);
     }
-    draw(&stripe, purpose, host, failed).map_err(|_| unreachable())
 }
 
 fn draw(
     stripe: &Stripe,
-    purpose: Purpose,
+    options: &JsValue,
     host: &HtmlElement,
-    failed: impl Fn() + 'static,
+    tell: &Rc<impl Fn(Drawing) + 'static>,
 ) -> Result<(), JsValue> {
     unmount();
-    let elements = stripe.elements(&options(purpose, host))?;
+    let elements = stripe.elements(options)?;
     let element = elements.create("payment", &object(&[("layout", "tabs".into())]))?;
     let is_empty = Rc::new(Cell::new(true));
     let seen = Rc::clone(&is_empty);
     let on_change = Closure::<dyn FnMut(JsValue)>::new(move |event: JsValue| {
         seen.set(get(&event, "empty").as_bool().unwrap_or_default());
     });
-    let on_failure = Closure::<dyn FnMut(JsValue)>::new(move |_| failed());
+    let tells = |drawing| {
+        let tell = Rc::clone(tell);
+        Closure::<dyn FnMut(JsValue)>::new(move |_| tell(drawing))
+    };
+    let (on_ready, on_failure) = (tells(Drawing::Drawn), tells(Drawing::Failed));
     element.on("change", on_change.as_ref().unchecked_ref());
+    element.on("ready", on_ready.as_ref().unchecked_ref());
     element.on("loaderror", on_failure.as_ref().unchecked_ref());
     element.mount(host)?;
     MOUNTED.set(Some(Mounted {
@@ -122,7 +151,7 @@ fn draw(
         elements,
         element,
         is_empty,
-        _listeners: [on_change, on_failure],
+        _listeners: [on_change, on_ready, on_failure],
     }));
     Ok(())
 }
@@ -152,6 +181,11 @@ pub fn is_empty() -> bool {
 
 /// Stripe's token for what was entered. `None`: the fields say themselves what is wrong with it.
 pub async fn token() -> Result<Option<String>, Problem> {
+    if DRAWING.get() == Drawing::Loading {
+        return Err(Problem::general(
+            "The card fields are still loading. Nothing was charged. Try again in a moment.",
+        ));
+    }
     let parts = MOUNTED.with_borrow(|mounted| {
         let mounted = mounted.as_ref()?;
         let (stripe, elements) = (mounted.stripe.clone(), mounted.elements.clone());
@@ -205,14 +239,22 @@ fn refusal(answer: &JsValue) -> Option<Answer> {
 }
 
 /// Has Stripe's script ask what the bank asks, where the bank has no page of its own. What comes of
-/// it our server is asked afterwards.
+/// it our server is asked afterwards: of the money nothing is known here, whatever the script says.
 pub async fn ask(tokenizer: &TokenizerView, client_secret: &str) -> Result<(), Problem> {
     let asked = async {
         let stripe = open_script(tokenizer).await?;
         let options = object(&[("clientSecret", client_secret.into())]);
         JsFuture::from(stripe.handle_next_action(&options)?).await
     };
-    asked.await.map(|_| ()).map_err(|_| unreachable())
+    match asked.await {
+        Ok(answer) => match refusal(&answer) {
+            Some(Answer::Refused(message)) => Err(Problem::general(message)),
+            Some(Answer::Token(_) | Answer::SaidAtField) | None => Ok(()),
+        },
+        Err(_) => Err(Problem::general(
+            "We could not show your bank's question. Try again in a moment.",
+        )),
+    }
 }
 
 /// Takes the fields out of the page, with what was entered.
@@ -222,31 +264,53 @@ pub fn unmount() {
     }
 }
 
-/// Loads the script, once in a document.
+/// Stripe's script, loaded and opened once in a document.
 async fn open_script(tokenizer: &TokenizerView) -> Result<Stripe, JsValue> {
     if get(&window(), "Stripe").is_undefined() {
-        let script: HtmlScriptElement = document().create_element("script")?.unchecked_into();
-        script.set_src(&tokenizer.url);
-        let loaded = Promise::new(&mut |resolve, reject| {
-            script.set_onload(Some(&resolve));
-            script.set_onerror(Some(&reject));
-        });
-        document()
-            .head()
-            .ok_or(JsValue::NULL)?
-            .append_child(&script)?;
-        JsFuture::from(loaded).await?;
+        let under_way = SCRIPT.with_borrow(Clone::clone);
+        let loaded = under_way.map_or_else(|| load_script(&tokenizer.url), Ok)?;
+        let result = JsFuture::from(loaded).await;
+        // Where it did not come, the next one asks anew.
+        SCRIPT.take();
+        result?;
     }
-    open(&tokenizer.publishable_key)
+    if let Some(stripe) = STRIPE.with_borrow(Clone::clone) {
+        return Ok(stripe);
+    }
+    let stripe = open(&tokenizer.publishable_key)?;
+    STRIPE.set(Some(stripe.clone()));
+    Ok(stripe)
+}
+
+fn load_script(url: &str) -> Result<Promise, JsValue> {
+    let script: HtmlScriptElement = document().create_element("script")?.unchecked_into();
+    script.set_src(url);
+    let loaded = Promise::new(&mut |resolve, reject| {
+        script.set_onload(Some(&resolve));
+        script.set_onerror(Some(&reject));
+    });
+    document()
+        .head()
+        .ok_or(JsValue::NULL)?
+        .append_child(&script)?;
+    SCRIPT.set(Some(loaded.clone()));
+    Ok(loaded)
 }
 
 /// What the fields are for, and in the page's own colours.
-fn options(purpose: Purpose, host: &HtmlElement) -> JsValue {
+fn options(tokenizer: &TokenizerView, purpose: Purpose, host: &HtmlElement) -> JsValue {
     let mut options = vec![
         ("currency", "usd".into()),
         ("paymentMethodCreation", "manual".into()),
         ("appearance", appearance(host)),
     ];
+    // Named here and at the server alike: what else is switched on at Stripe is not offered.
+    let kinds = match purpose {
+        Purpose::Pay(_) => tokenizer.kinds(),
+        Purpose::Save => &["card"],
+    };
+    let kinds: Array = kinds.iter().map(|kind| JsValue::from(*kind)).collect();
+    options.push(("paymentMethodTypes", kinds.into()));
     match purpose {
         // As the server charges: now, and the card is kept for later.
         Purpose::Pay(amount) => options.extend([
@@ -254,10 +318,7 @@ fn options(purpose: Purpose, host: &HtmlElement) -> JsValue {
             ("amount", cents(amount)),
             ("setupFutureUsage", "off_session".into()),
         ]),
-        Purpose::Save => options.extend([
-            ("mode", "setup".into()),
-            ("paymentMethodTypes", Array::of1(&"card".into()).into()),
-        ]),
+        Purpose::Save => options.push(("mode", "setup".into())),
     }
     object(&options)
 }
@@ -307,7 +368,8 @@ fn cents(amount: Cents) -> JsValue {
     JsValue::from(u32::try_from(amount.get()).unwrap_or_default())
 }
 
-fn unreachable() -> Problem {
+/// Before a card is a token there is nothing that could be charged.
+pub fn unreachable() -> Problem {
     Problem::general(
         "We could not reach the payment processor. Nothing was charged. Try again in a moment.",
     )

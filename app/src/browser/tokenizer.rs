@@ -9,6 +9,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Headers, RequestInit, Response, UrlSearchParams};
 
+use super::stripe::unreachable;
 use crate::components::problem::Problem;
 
 /// A card as typed, checked, without spaces.
@@ -39,9 +40,7 @@ pub async fn tokenize(tokenizer: &TokenizerView, card: &CardFields) -> Result<St
     match post(tokenizer, card).await {
         Ok(Answer::Token { id }) => Ok(id),
         Ok(Answer::Refused { error }) => Err(problem(&error)),
-        Err(_) => Err(Problem::general(
-            "We could not reach the payment processor. Nothing was charged. Try again in a moment.",
-        )),
+        Err(_) => Err(unreachable()),
     }
 }
 
@@ -80,7 +79,11 @@ fn problem(refusal: &Refusal) -> Problem {
             "The card number is incorrect. Check the digits.",
         ),
         "invalid_expiry_month" => at(PaymentField::Expiry, "The month must be between 01 and 12."),
-        "invalid_expiry_year" => at(PaymentField::Expiry, "The year is in the past."),
+        // One that is past was refused before: this is one further ahead than any card's.
+        "invalid_expiry_year" => at(
+            PaymentField::Expiry,
+            "The year is not valid. Check the expiration date.",
+        ),
         "expired_card" => at(
             PaymentField::Expiry,
             "The card has expired. Use another card.",

@@ -64,8 +64,10 @@ pub fn PaymentInput(
                         problems.clear_at(field);
                     }
                     on:change=move |_| {
+                        // An input that is taken down with the focus in it is left as well: then
+                        // there is nobody to tell any more.
                         if let Some(on_leave) = on_leave {
-                            on_leave.run(());
+                            on_leave.try_run(());
                         }
                     }
                 />

@@ -8,6 +8,7 @@ use super::count::count;
 use super::day::day_label;
 use super::money::{Money, MoneyStyle};
 use super::timestamp::Timestamp;
+use crate::browser;
 use crate::server_fns::refund::refund_page;
 use crate::server_fns::top_up::status_page;
 
@@ -127,10 +128,7 @@ fn RefundLink(row: HistoryRow, refund: Callback<HistoryRow>) -> impl IntoView {
             href=page
             rel="external"
             aria-label=label
-            on:click=move |event| {
-                event.prevent_default();
-                refund.run(row.clone());
-            }
+            on:click=move |event| browser::instead_of_following(&event, || refund.run(row.clone()))
         >
             "Refund"
         </a>

@@ -41,6 +41,14 @@ impl Problem {
             way_on: WayOn::Here,
         }
     }
+
+    /// For a form without the input that it names.
+    pub fn above_button(self) -> Self {
+        Self {
+            field: None,
+            ..self
+        }
+    }
 }
 
 impl From<&AppError> for Problem {
@@ -76,41 +84,58 @@ pub async fn explained(error: AppError) -> AppError {
 
 /// The problems of one form.
 #[derive(Clone, Copy)]
-pub struct Problems(RwSignal<Vec<Problem>>);
+pub struct Problems {
+    all: RwSignal<Vec<Problem>>,
+    /// What was said while the focus was elsewhere: to be heard without going there.
+    said: RwSignal<Option<Problem>>,
+    /// The id of the message above the form's button.
+    general_id: &'static str,
+}
 
 impl Problems {
-    pub fn new() -> Self {
-        Self(RwSignal::new(Vec::new()))
+    /// `general_id` is unique in the page.
+    pub fn new(general_id: &'static str) -> Self {
+        Self {
+            all: RwSignal::new(Vec::new()),
+            said: RwSignal::new(None),
+            general_id,
+        }
     }
 
     /// Shows these and moves the focus to the first: its input, or the message above the button.
     pub fn show(self, problems: Vec<Problem>) {
         if let Some(first) = problems.first() {
-            browser::focus_after_render(first.field.map_or(GENERAL_ID, input_id));
+            browser::focus_after_render(first.field.map_or(self.general_id, input_id));
         }
-        self.0.try_set(problems);
+        self.said.try_set(None);
+        self.all.try_set(problems);
     }
 
     /// Says this one at its input, wherever the focus is by now.
     pub fn say(self, problem: Problem) {
-        self.0.update(|all| {
+        self.said.set(Some(problem.clone()));
+        self.all.update(|all| {
             all.retain(|other| other.field != problem.field);
             all.push(problem);
         });
     }
 
     pub fn clear(self) {
-        self.0.try_set(Vec::new());
+        self.said.try_set(None);
+        self.all.try_set(Vec::new());
     }
 
     /// The person is mending this input: its message has served.
     pub fn clear_at(self, field: PaymentField) {
+        let is_at = |problem: &Problem| problem.field == Some(field);
         if self
-            .0
-            .with_untracked(|all| all.iter().any(|problem| problem.field == Some(field)))
+            .said
+            .with_untracked(|said| said.as_ref().is_some_and(is_at))
         {
-            self.0
-                .update(|all| all.retain(|problem| problem.field != Some(field)));
+            self.said.set(None);
+        }
+        if self.all.with_untracked(|all| all.iter().any(is_at)) {
+            self.all.update(|all| all.retain(|problem| !is_at(problem)));
         }
     }
 
@@ -120,18 +145,20 @@ impl Problems {
     }
 
     fn find(self, field: Option<PaymentField>) -> Option<Problem> {
-        self.0
+        self.all
             .with(|all| all.iter().find(|problem| problem.field == field).cloned())
     }
 }
 
-/// What concerns a whole form, above its button, with the way on.
+/// What concerns a whole form, above its button, with the way on; and, for a screen reader, what was
+/// said at a field that the focus has left.
 #[component]
 pub fn GeneralProblem(problems: Problems) -> impl IntoView {
-    move || {
+    let said = move || problems.said.get().map(|problem| problem.message);
+    let general = move || {
         problems.find(None).map(|problem| {
             view! {
-                <Notice kind=NoticeKind::Bad id=GENERAL_ID>
+                <Notice kind=NoticeKind::Bad id=problems.general_id>
                     {problem.message}
                     {match problem.way_on {
                         WayOn::Here => ().into_any(),
@@ -145,7 +172,12 @@ pub fn GeneralProblem(problems: Problems) -> impl IntoView {
                 </Notice>
             }
         })
+    };
+    view! {
+        <p class="visually-hidden" aria-live="polite">{said}</p>
+        {general}
     }
+    .into_any()
 }
 
 /// Loads the page anew, by the browser itself.
@@ -158,9 +190,6 @@ pub fn ReloadLink() -> impl IntoView {
 pub fn sign_in_path(back: &str) -> String {
     format!("/login?next={}", leptos_router::location::Url::escape(back))
 }
-
-/// The id of the message that stands above a form's button.
-pub const GENERAL_ID: &str = "form-problem";
 
 /// The id of the input that a field's message belongs to.
 pub const fn input_id(field: PaymentField) -> &'static str {

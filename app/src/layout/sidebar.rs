@@ -124,7 +124,7 @@ pub fn TopBar(organization: String) -> impl IntoView {
 #[component]
 pub fn BottomBar() -> impl IntoView {
     view! {
-        <nav class="bottom-bar" aria-label="Quick">
+        <nav class="bottom-bar" aria-label="Shortcuts">
             <PlaceLink place=BILLING/>
             <PlaceLink place=MODELS/>
             <button type="button" popovertarget=SIDEBAR>

@@ -16,7 +16,6 @@ pub enum StripeScript {
 
 impl StripeScript {
     /// In a document of ours with this path.
-    #[cfg(feature = "ssr")]
     #[must_use]
     pub fn at(path: &str) -> Self {
         if path == "/billing" {
@@ -24,6 +23,14 @@ impl StripeScript {
         } else {
             Self::Elsewhere
         }
+    }
+
+    /// Whether a page with this path must not stand in the document that the browser shows, because
+    /// that one lets Stripe's script run and this page does not pay.
+    #[cfg(not(feature = "ssr"))]
+    #[must_use]
+    pub fn is_too_wide_for(path: &str) -> bool {
+        Self::of_document() == Self::Here && Self::at(path) == Self::Elsewhere
     }
 
     /// The `data-stripe` of the document, from which the browser learns it.

@@ -8,7 +8,7 @@ use leptos_router::location::Url;
 use serde::{Deserialize, Serialize};
 use types::history::{HistoryCursor, HistoryPage as Page, HistoryRow};
 use types::ids::{RefundId, TopUpId};
-use types::refund::RefundOffer;
+use types::refund::{RefundOffer, RefundView};
 use types::tenancy::Role;
 
 use crate::browser::{self, place};
@@ -19,11 +19,11 @@ use crate::components::notice::{Notice, NoticeKind};
 use crate::components::page_header::PageHeader;
 use crate::components::problem::{GeneralProblem, Problem, Problems, explained};
 use crate::error::{AppError, sentence};
-use crate::pages::refund::{PlainRefund, RefundDialog, RefundForm, Refundable};
+use crate::pages::refund::{PlainRefund, RefundDialog, RefundForm, RefundNotice, Refundable};
 use crate::server_fns::history::{MOST_PAGES, history_page};
 use crate::server_fns::refund::REFUND_FORM;
 #[cfg(feature = "ssr")]
-use crate::server_fns::refund::refund_offer;
+use crate::server_fns::refund::{refund_offer, refund_status};
 use crate::server_fns::refusal::{Refusal, take_refusal};
 use crate::server_fns::session::viewer;
 
@@ -67,8 +67,7 @@ impl Part {
 #[component]
 pub fn HistoryPage() -> impl IntoView {
     let part = Part::read();
-    let asked = use_query_map().get_untracked().get("refund");
-    let asked: Option<TopUpId> = asked.and_then(|id| id.parse().ok());
+    let asked = Asked::read();
     // Shared with the browser, so that it takes over the page as the server rendered it.
     let plain = SharedValue::new(|| (RefundId::generate(), take_refusal(REFUND_FORM))).into_inner();
     let page = Resource::new_blocking(|| (), move |()| load(part, asked));
@@ -108,6 +107,29 @@ fn keep_place(part: Part) {
     });
 }
 
+/// What the address asks for, of a page that the server makes for want of script.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(
+    not(feature = "ssr"),
+    expect(dead_code, reason = "the server alone answers it")
+)]
+struct Asked {
+    /// The credit to give back.
+    refund: Option<TopUpId>,
+    /// The refund to tell the outcome of.
+    refunded: Option<RefundId>,
+}
+
+impl Asked {
+    fn read() -> Self {
+        let query = use_query_map().get_untracked();
+        Self {
+            refund: query.get("refund").and_then(|id| id.parse().ok()),
+            refunded: query.get("refunded").and_then(|id| id.parse().ok()),
+        }
+    }
+}
+
 /// What the page shows, and to whom.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Loaded {
@@ -115,30 +137,46 @@ struct Loaded {
     role: Role,
     /// Of the credit that the address asks to give back.
     offer: Option<(TopUpId, RefundOffer)>,
+    /// The refund that the address asks about.
+    refunded: Option<RefundView>,
 }
 
-async fn load(part: Part, asked: Option<TopUpId>) -> Result<Loaded, AppError> {
+async fn load(part: Part, asked: Asked) -> Result<Loaded, AppError> {
     let (after, pages) = (part.after.get_value(), part.pages.get_untracked());
     let (page, viewer) = futures::join!(history_page(after, Some(pages)), viewer());
-    // By an address it is asked for without script alone: of a page that the server makes.
     #[cfg(not(feature = "ssr"))]
-    let offer = asked.and(None);
+    let (offer, refunded) = {
+        let _ = asked;
+        (None, None)
+    };
     #[cfg(feature = "ssr")]
-    let offer = match asked {
+    let offer = match asked.refund {
         Some(top_up) => refund_offer(top_up).await?.map(|offer| (top_up, offer)),
+        None => None,
+    };
+    // The page stands without it: the rows say the same.
+    #[cfg(feature = "ssr")]
+    let refunded = match asked.refunded {
+        Some(id) => refund_status(id).await.ok().flatten(),
         None => None,
     };
     Ok(Loaded {
         page: page?,
         role: viewer?.role,
         offer,
+        refunded,
     })
 }
 
 /// The rows, and what may be given back of them by who may.
 #[component]
 fn Content(loaded: Loaded, part: Part, plain: (RefundId, Option<Refusal>)) -> impl IntoView {
-    let Loaded { page, role, offer } = loaded;
+    let Loaded {
+        page,
+        role,
+        offer,
+        refunded,
+    } = loaded;
     let may_refund = role.may_change_money();
     let shown = RwSignal::new(page);
     let refresh = Callback::new(move |()| {
@@ -174,6 +212,7 @@ fn Content(loaded: Loaded, part: Part, plain: (RefundId, Option<Refusal>)) -> im
         {unsaid.filter(|_| may_refund).map(|message| view! {
             <Notice kind=NoticeKind::Bad>{message}</Notice>
         })}
+        {refunded.map(|refund| view! { <RefundNotice refund/> })}
         {move || in_page.get().map(|credit| view! {
             <PlainRefund credit id refusal=refusal.clone()/>
         })}
@@ -247,7 +286,7 @@ fn LoadMore(
     next: RwSignal<Option<HistoryCursor>>,
     part: Part,
 ) -> impl IntoView {
-    let (loading, problems) = (RwSignal::new(false), Problems::new());
+    let (loading, problems) = (RwSignal::new(false), Problems::new("load-more-problem"));
     let href = format!("/billing/history?after={}", Url::escape(&cursor.0));
     let navigate = use_navigate();
     let load = move || {
@@ -284,13 +323,7 @@ fn LoadMore(
                 class="button"
                 href=href
                 class:working=move || loading.get()
-                on:click=move |event| {
-                    // Into another tab the link leads by itself.
-                    if !(event.ctrl_key() || event.meta_key() || event.shift_key()) {
-                        event.prevent_default();
-                        load();
-                    }
-                }
+                on:click=move |event| browser::instead_of_following(&event, &load)
             >
                 <span>"Load more"</span>
             </a>

@@ -20,6 +20,12 @@ pub fn refund_page(top_up: TopUpId) -> String {
     format!("{HISTORY}?refund={top_up}")
 }
 
+/// The history with what became of a refund said above it.
+#[cfg(feature = "ssr")]
+fn outcome_page(id: RefundId) -> String {
+    format!("{HISTORY}?refunded={id}")
+}
+
 /// Gives unused credit of `top_up` back to its card: `amount` as typed. The same `id` again is the
 /// same refund.
 #[server(name = RefundTopUp, prefix = "/api", endpoint = "refund_top_up", client = PageClient)]
@@ -38,7 +44,7 @@ pub async fn refund_top_up(
         typed: &[("id", &id), ("amount", &amount)],
     };
     let result = refund(&id, &top_up, &amount).await;
-    form.answer(result, |_| HISTORY.to_owned())
+    form.answer(result, |refund| outcome_page(refund.id))
 }
 
 #[cfg(feature = "ssr")]

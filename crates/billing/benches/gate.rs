@@ -89,6 +89,7 @@ async fn open(url: &str) -> Billing {
             tokenizer: TokenizerView {
                 url: String::new(),
                 publishable_key: String::new(),
+                takes_link: false,
             },
             return_url: None,
             timeout: Duration::from_secs(1),

@@ -2,6 +2,7 @@
 //! between them that a transaction's beginning hides.
 
 mod first_look;
+pub(crate) mod lost;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -204,11 +205,13 @@ fn sqlite_pool(connections: u32) -> AnyPoolOptions {
         .test_before_acquire(false)
         .after_connect(|connection, _| {
             Box::pin(async move {
-                // Durable at commit, readers beside the writer, and a wait for another process.
+                // Durable at commit, readers beside the writer, and a wait for another process; and
+                // what `insert or replace` would delete is guarded like what is deleted.
                 connection
                     .execute(
                         "pragma busy_timeout = 10000; pragma journal_mode = wal;
-                         pragma synchronous = full; pragma foreign_keys = on;",
+                         pragma synchronous = full; pragma foreign_keys = on;
+                         pragma recursive_triggers = on;",
                     )
                     .await?;
                 Ok(())
@@ -218,12 +221,13 @@ fn sqlite_pool(connections: u32) -> AnyPoolOptions {
 }
 
 /// Whether a connection to PostgreSQL that has waited in the pool still leads somewhere. One that
-/// was given back a moment ago was looked at then: to ask again would double what a look-up costs.
+/// was given back a moment ago was looked at then, unless another was found to have ended since: to
+/// ask each time would double what a look-up costs.
 pub(crate) async fn still_answers<C: Connection>(
     connection: &mut C,
     idle: PoolConnectionMetadata,
 ) -> Result<bool, sqlx::Error> {
-    if idle.idle_for >= IDLE {
+    if idle.idle_for >= IDLE || lost::since(idle.idle_for) {
         connection.ping().await?;
     }
     Ok(true)

@@ -72,6 +72,7 @@ struct Core {
     metering: metering::Metering,
     holds: holds::HoldMemory,
     key_lookups: tenancy::key_lookups::KeyLookups,
+    top_up_turns: top_up::turns::Turns,
 }
 
 impl Core {
@@ -105,6 +106,7 @@ impl Billing {
                 metering: metering::Metering::new(),
                 holds: holds::HoldMemory::default(),
                 key_lookups: tenancy::key_lookups::KeyLookups::default(),
+                top_up_turns: top_up::turns::Turns::default(),
             }),
         })
     }

@@ -75,6 +75,7 @@ impl From<sqlx::Error> for StoreError {
             Self::Busy
         } else if is_unavailable(&error) {
             tracing::warn!(%error, "the database is not available");
+            crate::db::lost::found();
             Self::Unavailable(error)
         } else {
             Self::Database(error)

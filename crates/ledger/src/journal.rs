@@ -1,5 +1,7 @@
 //! Everything that was ever posted, as a stream: for exports that must not hold it in memory.
 
+use std::collections::BTreeMap;
+
 use futures::Stream;
 use futures::stream::StreamExt;
 use sqlx::Row;
@@ -53,6 +55,36 @@ fn read(row: &AnyRow) -> Result<JournalRow, LedgerError> {
         credit: row.try_get("credit_account_id")?,
         amount: money(row, "amount_nano")?,
     })
+}
+
+/// What the transfers of each account that carries no balance come to, debits less credits, in
+/// nano-dollars: the database adds them up. An account without transfers is left out.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn summed_in(connection: &mut Connection) -> Result<BTreeMap<String, i128>, LedgerError> {
+    // In two parts: one sum of nano-dollars ends at $9.2 billion.
+    let rows = sqlx::query(
+        "select accounts.id, cast(sum(sides.nanos / 1000000000) as bigint) as dollars,
+                cast(sum(sides.nanos % 1000000000) as bigint) as rest_nano
+         from accounts
+         join (
+             select debit_account_id as account_id, amount_nano as nanos from transfers
+             union all
+             select credit_account_id, -amount_nano from transfers
+         ) as sides on sides.account_id = accounts.id
+         where accounts.balance_nano is null
+         group by accounts.id",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let (dollars, rest): (i64, i64) = (row.try_get("dollars")?, row.try_get("rest_nano")?);
+            let nanos = i128::from(dollars) * 1_000_000_000 + i128::from(rest);
+            Ok((row.try_get("id")?, nanos))
+        })
+        .collect()
 }
 
 /// Every open account with the balance that it carries; `None` for the platform's, which carry

@@ -31,8 +31,10 @@ pub use balance::{Balances, balance_at_in, balance_in, balances_in, platform_bal
 pub use books::{Books, lock_books_in, open_books_in};
 pub use error::{LedgerError, PostError};
 pub use held::{Held, held_in};
-pub use journal::{JournalRow, accounts_in, journal_in};
-pub use lot::{Lot, LotKind, NewLot, OpenedLot, due_lots_in, find_lot_in, lots_in, open_lots_in};
+pub use journal::{JournalRow, accounts_in, journal_in, summed_in};
+pub use lot::{
+    DueLot, Lot, LotKind, NewLot, OpenedLot, due_lots_in, find_lot_in, lots_in, open_lots_in,
+};
 pub use post::{Posted, post_in};
 pub use prove::{Check, Proof, prove_in};
 pub use statement::{BatchTransfer, StatementRow, batch_lots_in, batch_transfers_in, statement_in};

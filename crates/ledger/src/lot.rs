@@ -219,27 +219,45 @@ pub async fn lots_in(
         .collect()
 }
 
+/// A lot that has expired with something left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DueLot {
+    pub organization: OrganizationId,
+    pub id: LotId,
+    pub expires_at: Timestamp,
+}
+
 /// At most `limit` lots of any organization that have expired by `at` with something left, the
-/// longest expired first.
+/// longest expired first, from behind `after` on.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn due_lots_in(
     connection: &mut Connection,
     at: Timestamp,
+    after: Option<&DueLot>,
     limit: u32,
-) -> Result<Vec<(OrganizationId, LotId)>, LedgerError> {
+) -> Result<Vec<DueLot>, LedgerError> {
     let rows = sqlx::query(
-        "select organization_id, id from lots
+        "select organization_id, id, expires_at from lots
          where is_open = 1 and expires_at is not null and expires_at <= $1
-         order by expires_at, id limit $2",
+             and expires_at >= $2 and (expires_at > $2 or id > $3)
+         order by expires_at, id limit $4",
     )
     .bind(micros(at))
+    .bind(after.map_or(i64::MIN, |lot| micros(lot.expires_at)))
+    .bind(after.map_or_else(String::new, |lot| lot.id.to_string()))
     .bind(i64::from(limit))
     .fetch_all(connection)
     .await?;
     rows.iter()
-        .map(|row| Ok((id(row, "organization_id")?, id(row, "id")?)))
+        .map(|row| {
+            Ok(DueLot {
+                organization: id(row, "organization_id")?,
+                id: id(row, "id")?,
+                expires_at: time(row, "expires_at")?,
+            })
+        })
         .collect()
 }
 

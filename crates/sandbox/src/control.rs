@@ -9,7 +9,7 @@
 //! | `POST run` | sends every delivery that waits, delays and back-off notwithstanding |
 //! | `GET deliveries` | every delivery with its state, attempts and last answer |
 //! | `POST events/:id/repeat` | delivers an event once more |
-//! | `POST payment_methods/:id/automatic_update` | the issuer sends a new expiry |
+//! | `POST payment_methods/:id/automatic_update` | the issuer sends a new expiry, which may be past |
 
 use serde_json::{Value, json};
 use sqlx::Connection;

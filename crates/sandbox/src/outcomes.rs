@@ -37,6 +37,9 @@ pub(crate) enum Outcome {
         dispute: String,
         ruling: Ruling,
     },
+    DisputeDeadline {
+        dispute: String,
+    },
     Refund {
         refund: String,
         fate: Fate,
@@ -97,6 +100,7 @@ async fn happen(call: &mut Call<'_>, outcome: Outcome) -> Result<(), ApiError> {
         Outcome::Inquiry { charge } => course::open_inquiry(call, &charge).await,
         Outcome::FraudWarning { charge } => early_fraud_warnings::warn(call, &charge).await,
         Outcome::DisputeRuling { dispute, ruling } => course::rule(call, &dispute, ruling).await,
+        Outcome::DisputeDeadline { dispute } => course::lapse(call, &dispute).await,
         Outcome::Refund { refund, fate } => refunds::finish(call, &refund, fate).await,
     }
 }

@@ -191,6 +191,63 @@ async fn a_dispute_is_lost_by_evidence_or_by_giving_in() {
     assert_eq!(balance(&api).await, 2 * (2_397 - 4_000));
 }
 
+/// A disputed payment: the dispute's path.
+async fn disputed(api: &Api) -> String {
+    let (intent, _) = paid(api, "4000000000000259").await;
+    api.advance(2).await;
+    let dispute = only(api, &format!("/v1/disputes?payment_intent={intent}")).await;
+    format!("/v1/disputes/{}", id(&dispute))
+}
+
+#[tokio::test]
+async fn a_dispute_that_nobody_answers_in_time_is_lost_and_one_with_evidence_waits() {
+    const WEEK: i64 = 7 * 86_400;
+    let folder = Folder::new();
+    let api = Api::open(folder.config()).await;
+    let (silent, answered) = (disputed(&api).await, disputed(&api).await);
+    let evidence = [("evidence[uncategorized_text]", "here it is")];
+    api.post(&answered, &evidence).await.ok();
+    api.advance(WEEK - 10).await;
+    let dispute = api.get(&silent).await.ok();
+    assert_eq!(text(&dispute, "/status"), "needs_response");
+    assert_eq!(dispute["evidence_details"]["past_due"], false);
+    api.advance(20).await;
+    let dispute = api.get(&silent).await.ok();
+    assert_eq!(text(&dispute, "/status"), "lost");
+    assert_eq!(dispute["evidence_details"]["past_due"], true);
+    assert!(
+        api.event_types()
+            .await
+            .contains(&"charge.dispute.closed".to_owned())
+    );
+    let dispute = api.get(&answered).await.ok();
+    assert_eq!(text(&dispute, "/status"), "under_review");
+    api.post(&silent, &evidence).await.error(400);
+}
+
+#[tokio::test]
+async fn a_dispute_is_decided_once() {
+    let folder = Folder::new();
+    let api = Api::open(folder.config()).await;
+    let winning = [("evidence[uncategorized_text]", "winning_evidence")];
+    // Handed in twice before the bank decides.
+    let twice = disputed(&api).await;
+    api.post(&twice, &winning).await.ok();
+    api.post(&twice, &winning).await.ok();
+    // And a merchant who gives in meanwhile.
+    let given_in = disputed(&api).await;
+    api.post(&given_in, &winning).await.ok();
+    api.post(&format!("{given_in}/close"), &[]).await.ok();
+    api.advance(2).await;
+    let moved = async |path: &str| {
+        let dispute = api.get(path).await.ok();
+        let moved = dispute["balance_transactions"].as_array().map(Vec::len);
+        (text(&dispute, "/status").to_owned(), moved)
+    };
+    assert_eq!(moved(&twice).await, ("won".to_owned(), Some(2)));
+    assert_eq!(moved(&given_in).await, ("lost".to_owned(), Some(1)));
+}
+
 #[tokio::test]
 async fn a_charge_can_be_disputed_several_times() {
     let folder = Folder::new();

@@ -276,6 +276,9 @@ pub struct TokenizerView {
     /// script, which brings fields of its own.
     pub url: String,
     pub publishable_key: String,
+    /// Whether Stripe's Link may pay, beside cards. Nothing else may: what the account has switched
+    /// on at Stripe is not asked for.
+    pub takes_link: bool,
 }
 
 impl TokenizerView {
@@ -287,5 +290,16 @@ impl TokenizerView {
     #[must_use]
     pub fn is_script(&self) -> bool {
         self.url == Self::STRIPE_SCRIPT
+    }
+
+    /// What may pay, in Stripe's words. The fields in the browser and the charge that our server
+    /// makes must name the same.
+    #[must_use]
+    pub const fn kinds(&self) -> &'static [&'static str] {
+        if self.takes_link {
+            &["card", "link"]
+        } else {
+            &["card"]
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! `dispute`: what card owners complained about, and letting automatic charges go on after it.
+//! `dispute`: what card owners complained about, and what card networks warn of, and letting
+//! automatic charges go on after it.
 
 use billing::Billing;
 use clap::{Args, Subcommand};
@@ -12,7 +13,8 @@ use crate::parts::open_existing;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DisputeCommand {
-    /// List an organization's disputes, the newest first; one line of JSON each
+    /// List an organization's disputes, then its early fraud warnings, the newest first; one line of
+    /// JSON each
     List(Owner),
     /// Allow automatic charges again, after you have looked at what was disputed
     Release(Owner),
@@ -42,6 +44,14 @@ struct Line {
     reversed: String,
     opened_at: Timestamp,
     released_at: Option<Timestamp>,
+}
+
+/// A charge that a card network holds for fraud: nothing has moved, and a dispute may follow.
+#[derive(Debug, Serialize)]
+struct WarningLine {
+    gateway_warning: String,
+    top_up_id: TopUpId,
+    warned_at: Timestamp,
 }
 
 pub(super) async fn run(command: &DisputeCommand) -> anyhow::Result<()> {
@@ -78,6 +88,13 @@ async fn list(billing: &Billing, organization: OrganizationId) -> anyhow::Result
             reversed: dispute.reversed.dollars().exact(),
             opened_at: dispute.opened_at,
             released_at: dispute.released_at,
+        })?)?;
+    }
+    for warning in billing.disputes().warnings(organization).await? {
+        print(serde_json::to_string(&WarningLine {
+            gateway_warning: warning.gateway_warning,
+            top_up_id: warning.top_up,
+            warned_at: warning.warned_at,
         })?)?;
     }
     Ok(())

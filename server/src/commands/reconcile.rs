@@ -168,7 +168,9 @@ fn print_lines(report: &Report) -> anyhow::Result<()> {
     }
     if report.settled > 0 {
         let settled = report.settled;
-        print(format_args!("settled: {settled} top-ups that were pending"))?;
+        print(format_args!(
+            "settled: {settled} whose notice was late or lost"
+        ))?;
     }
     let compared = compared(&report.compared);
     let differ = report.disagreements.len() as u64 + report.unlisted;

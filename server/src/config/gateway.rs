@@ -1,6 +1,6 @@
 //! Who moves the money: Stripe when its keys are set, the built-in sandbox when not.
 
-use clap::Args;
+use clap::{ArgAction, Args};
 use secrecy::SecretString;
 
 const STRIPE_URL: &str = "https://api.stripe.com";
@@ -32,6 +32,10 @@ pub struct GatewayConfig {
     )]
     pub stripe_webhook_secret: Vec<SecretString>,
 
+    /// Whether Stripe's Link is offered beside cards; Stripe refuses it where the account lacks it [default: true]
+    #[arg(long, value_name = "BOOL", env = "BILLING_STRIPE_LINK", action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    pub stripe_link: Option<bool>,
+
     /// Another address for Stripe's API, such as a proxy
     #[arg(long, value_name = "URL", env = "BILLING_GATEWAY_URL")]
     pub gateway_url: Option<String>,
@@ -51,6 +55,8 @@ pub struct StripeKeys {
     pub secret_key: SecretString,
     pub publishable_key: String,
     pub webhook_secrets: Vec<SecretString>,
+    /// Whether Link is offered beside cards.
+    pub takes_link: bool,
 }
 
 /// Half of the keys is worse than none: it would fail at the first payment.
@@ -91,6 +97,7 @@ impl GatewayConfig {
             secret_key: secret_key.clone(),
             publishable_key,
             webhook_secrets: self.stripe_webhook_secret.clone(),
+            takes_link: self.stripe_link.unwrap_or(true),
         }))
     }
 
@@ -104,6 +111,7 @@ impl GatewayConfig {
                 "stripe-webhook-secret",
                 !self.stripe_webhook_secret.is_empty(),
             ),
+            ("stripe-link", self.stripe_link.is_some()),
             ("gateway-url", self.gateway_url.is_some()),
         ];
         match set_alone.into_iter().find(|(_, is_set)| *is_set) {
@@ -122,6 +130,7 @@ mod tests {
             stripe_secret_key: Some("sk_test_1".to_owned().into()),
             stripe_publishable_key: Some("pk_test_1".to_owned()),
             stripe_webhook_secret: vec!["whsec_1".to_owned().into()],
+            stripe_link: None,
             gateway_url: None,
         }
     }
@@ -140,6 +149,20 @@ mod tests {
             panic!("not Stripe")
         };
         assert_eq!(keys.base_url, "https://api.stripe.com");
+    }
+
+    #[test]
+    fn link_is_offered_until_it_is_switched_off() {
+        for (setting, expected) in [(None, true), (Some(true), true), (Some(false), false)] {
+            let config = GatewayConfig {
+                stripe_link: setting,
+                ..stripe()
+            };
+            let Ok(GatewayChoice::Stripe(keys)) = config.choose() else {
+                panic!("not Stripe")
+            };
+            assert_eq!(keys.takes_link, expected, "{setting:?}");
+        }
     }
 
     #[test]

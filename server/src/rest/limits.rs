@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use billing::holds::{CreditLimits, FLOOR, MOST_OPEN_HOLDS};
-use billing::metering::{MOST_COST, MOST_EVENTS, MOST_SOURCES, MOST_TOKENS};
+use billing::metering::{MOST_COST, MOST_EVENTS, MOST_SERIES, MOST_SOURCES, MOST_TOKENS};
 use serde::Serialize;
 use types::money::Money;
 use utoipa::ToSchema;
@@ -31,6 +31,9 @@ pub(crate) struct LimitsBody {
     open_holds: CountBody,
     /// Senders of events, by their `source`. Beyond it events of a new one are refused.
     sources: CountBody,
+    /// Projects, keys and models that have been used together. Beyond it events of new ones are
+    /// refused.
+    series: CountBody,
     request: RequestBody,
 }
 
@@ -133,6 +136,7 @@ fn body(limits: &CreditLimits) -> Result<LimitsBody, ApiError> {
         credit,
         open_holds,
         sources: count(MOST_SOURCES, limits.sources),
+        series: count(MOST_SERIES, limits.series),
         request: RequestBody {
             events: MOST_EVENTS,
             bytes: MAX_EVENTS_BYTES,
@@ -165,6 +169,7 @@ mod tests {
             left: Money::from_nanos(left),
             open_holds,
             sources: 1_000,
+            series: 50_000,
         };
         let refused_by = |limits| body(&limits).map(|body| body.refused_by).ok();
         assert_eq!(refused_by(limits(1, 9_999)), Some(None));

@@ -1,6 +1,7 @@
 //! The binary's commands, as an operator types them.
 
 mod descriptors;
+mod disputes;
 mod keys;
 mod reconcile;
 mod refunds;

@@ -9,7 +9,7 @@ use super::Installation;
 const SEED: [&str; 3] = ["seed", "--addr", "127.0.0.1:4321"];
 
 impl Installation {
-    async fn execute(&self, statement: &'static str) {
+    pub(super) async fn execute(&self, statement: &'static str) {
         install_default_drivers();
         let mut connection = AnyConnection::connect(&self.url()).await.unwrap();
         let changed = sqlx::query(statement).execute(&mut connection).await;

@@ -74,6 +74,30 @@ async fn an_operators_refund_is_typed_once_and_sent_by_the_server() {
     installation.database.drop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn early_fraud_warnings_are_listed_after_the_disputes() {
+    let installation = Installation::create().await;
+    let demo = installation
+        .json(&["seed", "--addr", "127.0.0.1:4321"], "")
+        .await;
+    installation
+        .execute(
+            "insert into fraud_warnings
+                 (gateway_account, gateway_warning, organization_id, top_up_id, warned_at, received_at)
+             select gateway_account, 'issfr_1', organization_id, top_up_id, 1000000, 2000000
+             from payments where id = (select min(id) from payments where state = 'succeeded')",
+        )
+        .await;
+    let organization = demo["organization_id"].as_str().unwrap();
+    let words = ["dispute", "list", "--organization", organization];
+    let listed = installation.run(&words, "").await;
+    let last = listed.output.lines().last().unwrap();
+    let warning: Value = serde_json::from_str(last).unwrap();
+    assert_eq!(warning["gateway_warning"], "issfr_1", "{last}");
+    assert_eq!(warning["warned_at"], "1970-01-01T00:00:01Z", "{last}");
+    installation.database.drop().await;
+}
+
 /// The newest credit of which something can be refunded.
 async fn refundable(browser: &Browser) -> String {
     let page = browser.json("history_page", &[("pages", "20")]).await;

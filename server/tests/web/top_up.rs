@@ -4,6 +4,7 @@ use reqwest::StatusCode;
 use reqwest::header::LOCATION;
 use serde_json::Value;
 use types::ids::TopUpId;
+use types::tenancy::Role;
 
 use crate::support::tenant::{GOOD_CARD, find, told};
 use crate::support::{Browser, Tenant, TestServer, client, with_server};
@@ -277,6 +278,29 @@ pub(super) async fn answer_bank(url: &str, outcome: &str) -> reqwest::Response {
     let address = url.split('?').next().unwrap();
     let form = [("client_secret", secret), ("outcome", outcome)];
     client().post(address).form(&form).send().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_banks_page_is_for_those_alone_who_may_pay() {
+    with_server(async |test| {
+        let tenant = test.tenant("Ada").await;
+        let (id, url) = start_asking(&tenant, &tenant.browser().await).await;
+        for role in [Role::BillingAdmin, Role::Member, Role::Finance] {
+            let colleague = tenant.colleague(test, role).await;
+            let response = colleague.call("top_up_status", &[("id", &id)]).await;
+            let (status, body) = told(response).await;
+            assert_eq!(status, StatusCode::OK, "{role:?}: {body}");
+            assert_eq!(body["state"]["state"], "requires_action", "{role:?}");
+            let shown = body["state"]["url"].as_str();
+            let expected = role.may_change_money().then_some(url.as_str());
+            assert_eq!(shown, expected, "{role:?}");
+            let page = colleague.get(&format!("/billing?top_up={id}")).await;
+            let page = page.text().await.unwrap();
+            let is_on_page = page.contains("client_secret=");
+            assert!(role.may_change_money() || !is_on_page, "{role:?}");
+        }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

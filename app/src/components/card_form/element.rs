@@ -3,16 +3,8 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use types::payment::TokenizerView;
 
-use crate::browser::stripe::{self, Purpose};
+use crate::browser::stripe::{self, Drawing, Purpose};
 use crate::components::notice::{Notice, NoticeKind};
-
-/// How far the fields have come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Drawing {
-    Loading,
-    Drawn,
-    Failed,
-}
 
 /// Stripe's Payment Element. What is entered lives in Stripe's frame alone: closing the dialog
 /// forgets it.
@@ -25,16 +17,12 @@ pub fn StripeElement(tokenizer: TokenizerView, purpose: Signal<Purpose>) -> impl
         let Some(host) = host.get_untracked() else {
             return;
         };
-        drawing.set(Drawing::Loading);
-        let (tokenizer, what) = (tokenizer.get_value(), purpose.get_untracked());
+        let tokenizer = tokenizer.get_value();
         spawn_local(async move {
-            let fail = move || {
-                drawing.try_set(Drawing::Failed);
+            let tell = move |come| {
+                drawing.try_set(come);
             };
-            match stripe::mount(&tokenizer, what, &host, fail).await {
-                Ok(()) => drawing.try_set(Drawing::Drawn),
-                Err(_) => drawing.try_set(Drawing::Failed),
-            };
+            stripe::mount(&tokenizer, || purpose.try_get_untracked(), &host, tell).await;
         });
     };
     Effect::new(move || {

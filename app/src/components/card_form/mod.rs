@@ -37,6 +37,8 @@ pub struct CardDraft {
     expiry: RwSignal<String>,
     security_code: RwSignal<String>,
     country: RwSignal<String>,
+    /// Whether the gateway's script asks the person at this moment, in the page.
+    script_asks: RwSignal<bool>,
 }
 
 impl CardDraft {
@@ -47,7 +49,26 @@ impl CardDraft {
             expiry: RwSignal::new(String::new()),
             security_code: RwSignal::new(String::new()),
             country: RwSignal::new(String::new()),
+            script_asks: RwSignal::new(false),
         }
+    }
+
+    /// Where problems are shown. Stripe's fields take no message of ours: what concerns one of them
+    /// stands above the button.
+    pub fn place(self, problems: Vec<Problem>) -> Vec<Problem> {
+        if !self.is_stripes() {
+            return problems;
+        }
+        let place = |problem: Problem| match problem.field {
+            Some(
+                PaymentField::CardNumber
+                | PaymentField::Expiry
+                | PaymentField::SecurityCode
+                | PaymentField::Country,
+            ) => problem.above_button(),
+            Some(PaymentField::Amount | PaymentField::PaymentMethod) | None => problem,
+        };
+        problems.into_iter().map(place).collect()
     }
 
     /// Whether nothing has been typed yet.
@@ -80,12 +101,21 @@ impl CardDraft {
             .map_err(|problem| vec![problem])
     }
 
-    /// Has the gateway's script ask what the card's bank asks, where the bank has no page.
+    /// Has the gateway's script ask what the card's bank asks, where the bank has no page. It asks
+    /// once at a time.
     pub async fn ask(self, client_secret: &str) -> Result<(), Problem> {
-        if !self.is_stripes() {
+        if !self.is_stripes() || self.script_asks.get_untracked() {
             return Ok(());
         }
-        browser::stripe::ask(&self.tokenizer.get_value(), client_secret).await
+        self.script_asks.set(true);
+        let asked = browser::stripe::ask(&self.tokenizer.get_value(), client_secret).await;
+        self.script_asks.try_set(false);
+        asked
+    }
+
+    /// Whether it asks at this moment: what is modal must stand beside it.
+    pub fn script_asks(self) -> Signal<bool> {
+        self.script_asks.into()
     }
 
     /// Says at a field that it is wrong as soon as the person goes on. To leave it empty is no
@@ -260,8 +290,12 @@ fn TestCardHint() -> impl IntoView {
 
 /// Where a card goes, for whoever is about to pay with one. Stands beside the button.
 #[component]
-pub fn SecureLine(page: RwSignal<Page>) -> impl IntoView {
-    let words = page.with_untracked(|page| where_a_card_goes(&page.tokenizer));
+pub fn SecureLine(
+    page: RwSignal<Page>,
+    /// What the card is entered for.
+    purpose: Purpose,
+) -> impl IntoView {
+    let words = page.with_untracked(|page| where_a_card_goes(&page.tokenizer, purpose));
     view! {
         <p class="secure-line">
             <Icon glyph=Glyph::Lock/>
@@ -272,11 +306,18 @@ pub fn SecureLine(page: RwSignal<Page>) -> impl IntoView {
 }
 
 /// The sandbox is a part of this server: there it would be untrue that no card comes to us.
-fn where_a_card_goes(tokenizer: &TokenizerView) -> &'static str {
-    if tokenizer.is_script() {
-        "Secure, fast checkout with Link. Card details go straight to Stripe and never touch our servers."
-    } else {
-        "Test mode. Cards go to this server's own sandbox."
+fn where_a_card_goes(tokenizer: &TokenizerView, purpose: Purpose) -> &'static str {
+    match (tokenizer.is_script(), purpose) {
+        (true, Purpose::Pay(_)) if tokenizer.takes_link => {
+            "Secure, fast checkout with Link. Card details go straight to Stripe and never touch our servers."
+        }
+        // A card is saved without Link.
+        (true, Purpose::Pay(_) | Purpose::Save) => {
+            "Card details go straight to Stripe and never touch our servers."
+        }
+        (false, Purpose::Pay(_) | Purpose::Save) => {
+            "Test mode. Cards go to this server's own sandbox."
+        }
     }
 }
 
@@ -315,15 +356,32 @@ mod tests {
 
     #[test]
     fn only_where_cards_go_to_another_server_is_it_said_that_none_comes_to_ours() {
-        let words = |url: &str| {
-            where_a_card_goes(&TokenizerView {
-                url: url.to_owned(),
-                publishable_key: String::new(),
-            })
+        for purpose in [PAY, Purpose::Save] {
+            let own = words("/sandbox/v1/payment_methods", true, purpose);
+            assert!(own.contains("sandbox") && !own.contains("never"), "{own}");
+            let stripes = words(TokenizerView::STRIPE_SCRIPT, true, purpose);
+            assert!(stripes.contains("never touch our servers"), "{stripes}");
+        }
+    }
+
+    #[test]
+    fn link_is_named_only_where_it_can_pay() {
+        let names_link = |takes_link, purpose| {
+            words(TokenizerView::STRIPE_SCRIPT, takes_link, purpose).contains("Link")
         };
-        let own = words("/sandbox/v1/payment_methods");
-        assert!(own.contains("sandbox") && !own.contains("never"), "{own}");
-        let stripes = words(TokenizerView::STRIPE_SCRIPT);
-        assert!(stripes.contains("never touch our servers"), "{stripes}");
+        assert!(names_link(true, PAY));
+        assert!(!names_link(false, PAY));
+        assert!(!names_link(true, Purpose::Save));
+    }
+
+    const PAY: Purpose = Purpose::Pay(types::money::Cents::new(2_500));
+
+    fn words(url: &str, takes_link: bool, purpose: Purpose) -> &'static str {
+        let tokenizer = TokenizerView {
+            url: url.to_owned(),
+            publishable_key: String::new(),
+            takes_link,
+        };
+        where_a_card_goes(&tokenizer, purpose)
     }
 }

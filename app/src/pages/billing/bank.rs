@@ -16,6 +16,8 @@ pub fn BankQuestion(
     on_answer: Callback<()>,
     /// Has the gateway's script ask, where the bank has no page.
     ask: Callback<()>,
+    /// It asks at this moment.
+    script_asks: Signal<bool>,
 ) -> impl IntoView {
     let listener = window_event_listener_untyped("message", move |event| {
         // Anyone may post a message: it only makes us ask our own server, which knows.
@@ -39,7 +41,7 @@ pub fn BankQuestion(
         Some(url) => view! {
             <iframe class="bank-frame" src=url.clone() title="Confirmation by your bank"></iframe>
             <p class="outcome-hint">
-                "Nothing to see here? "
+                "Is the frame empty? "
                 <a href=url rel="external noopener" target="_blank">"Open your bank's page in a new tab"</a>
             </p>
         }
@@ -47,8 +49,14 @@ pub fn BankQuestion(
         None => view! {
             <p class="dialog-text">"Confirm it in your bank's window or app. This page follows."</p>
             <div class="outcome-buttons">
-                <button type="button" class="button" on:click=move |_| ask.run(())>
-                    "Show the question again"
+                <button
+                    type="button"
+                    class="button"
+                    disabled=move || script_asks.get()
+                    class:working=move || script_asks.get()
+                    on:click=move |_| ask.run(())
+                >
+                    <span>"Show the question again"</span>
                 </button>
             </div>
         }

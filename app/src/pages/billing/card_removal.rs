@@ -1,31 +1,78 @@
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
+use leptos::task::spawn_local;
 use types::payment::PaymentMethodView;
 
+use super::card_news::CardNews;
+use super::methods_card::METHODS_TITLE;
+use crate::browser;
 use crate::components::dialog::Dialog;
-use crate::components::notice::{Notice, NoticeKind};
+use crate::components::problem::{GeneralProblem, Problem, Problems, explained};
 use crate::server_fns::billing_page::BillingPage as Page;
-use crate::server_fns::payment_method::RemovePaymentMethod;
+use crate::server_fns::payment_method::{RemovePaymentMethod, remove_payment_method};
+
+/// The dialog's state.
+#[derive(Clone, Copy)]
+struct Removal {
+    open: RwSignal<bool>,
+    working: RwSignal<bool>,
+    problems: Problems,
+    news: CardNews,
+    refresh: Callback<()>,
+}
+
+impl Removal {
+    fn remove(self, method: PaymentMethodView) {
+        if self.working.get_untracked() {
+            return;
+        }
+        self.working.set(true);
+        self.problems.clear();
+        spawn_local(async move {
+            match remove_payment_method(method.id).await {
+                Ok(()) => {
+                    self.open.try_set(false);
+                    self.news
+                        .say(format!("{} was removed.", method.card.label()));
+                    // What opened the dialog goes with the card.
+                    browser::focus_after_render(METHODS_TITLE);
+                    self.refresh.run(());
+                }
+                Err(error) => {
+                    let problem = Problem::from(&explained(error).await);
+                    if self.open.try_get_untracked() == Some(true) {
+                        self.problems.show(vec![problem.above_button()]);
+                    } else {
+                        self.news.refuse(problem);
+                    }
+                }
+            }
+            self.working.try_set(false);
+        });
+    }
+}
 
 /// Asks before a card is forgotten.
 #[component]
 pub fn RemovalDialog(
     removing: RwSignal<Option<PaymentMethodView>>,
     page: RwSignal<Page>,
+    news: CardNews,
     refresh: Callback<()>,
 ) -> impl IntoView {
-    let remove = ServerAction::<RemovePaymentMethod>::new();
     let open = RwSignal::new(false);
+    let removal = Removal {
+        open,
+        working: RwSignal::new(false),
+        problems: Problems::new("removal-problem"),
+        news,
+        refresh,
+    };
+    let working = removal.working;
     Effect::new(move || {
         // What was said of another card does not hold for this one.
-        remove.clear();
+        removal.problems.clear();
         open.set(removing.with(Option::is_some));
-    });
-    Effect::new(move || {
-        if remove.value().with(|value| matches!(value, Some(Ok(())))) {
-            open.set(false);
-            refresh.run(());
-        }
     });
     let method = move || removing.get();
     view! {
@@ -35,9 +82,7 @@ pub fn RemovalDialog(
                     {page.with_untracked(|page| consequence(&method, &page.payment_methods))}
                     " You can add it again at any time."
                 </p>
-                {move || remove.value().get().and_then(Result::err).map(|error| view! {
-                    <Notice kind=NoticeKind::Bad>{error.to_string()}</Notice>
-                })}
+                <GeneralProblem problems=removal.problems/>
                 <div class="dialog-buttons">
                     <button type="button" class="button" on:click=move |_| open.set(false)>
                         "Keep it"
@@ -45,12 +90,11 @@ pub fn RemovalDialog(
                     <button
                         type="button"
                         class="button button-danger"
-                        disabled=move || remove.pending().get()
-                        on:click=move |_| {
-                            remove.dispatch(RemovePaymentMethod { id: method.id });
-                        }
+                        disabled=move || working.get()
+                        class:working=move || working.get()
+                        on:click=move |_| removal.remove(method.clone())
                     >
-                        "Remove card"
+                        <span>"Remove card"</span>
                     </button>
                 </div>
             })}

@@ -1,16 +1,64 @@
 use leptos::form::ActionForm;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use types::ids::PaymentMethodId;
 use types::payment::PaymentMethodView;
 use types::tenancy::Role;
 use wasm_bindgen::JsCast;
 use web_sys::Node;
 
+use super::add_card::AddCardForm;
+use super::card_news::{CardNews, CardNewsLine};
 use super::card_removal::PlainRemoval;
+use crate::browser;
 use crate::components::brand_mark::BrandMark;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::notice::{Notice, NoticeKind};
+use crate::components::problem::{Problem, explained};
 use crate::server_fns::payment_method::SetDefaultPaymentMethod;
+
+/// The id of the card's heading, where the focus goes when what had it is gone.
+pub const METHODS_TITLE: &str = "methods-title";
+
+/// What the menu of a card does.
+#[derive(Clone, Copy)]
+struct MenuActs {
+    set_default: ServerAction<SetDefaultPaymentMethod>,
+    /// Of which card.
+    chosen: StoredValue<Option<PaymentMethodView>>,
+    /// The card whose removal is asked about in a dialog.
+    removing: RwSignal<Option<PaymentMethodView>>,
+    news: CardNews,
+}
+
+impl MenuActs {
+    fn new(
+        removing: RwSignal<Option<PaymentMethodView>>,
+        news: CardNews,
+        refresh: Callback<()>,
+    ) -> Self {
+        let acts = Self {
+            set_default: ServerAction::new(),
+            chosen: StoredValue::new(None),
+            removing,
+            news,
+        };
+        Effect::new(move || match acts.set_default.value().get() {
+            Some(Ok(())) => {
+                if let Some(method) = acts.chosen.get_value() {
+                    news.say(format!("{} is the default now.", method.card.label()));
+                    news.focus_then(menu_id(method.id));
+                }
+                refresh.run(());
+            }
+            Some(Err(error)) => spawn_local(async move {
+                news.refuse(Problem::from(&explained(error).await));
+            }),
+            None => {}
+        });
+        acts
+    }
+}
 
 /// The saved cards: which is the default, which expire, and adding or removing one.
 #[component]
@@ -18,27 +66,18 @@ pub fn MethodsCard(
     methods: Vec<PaymentMethodView>,
     role: Role,
     refresh: Callback<()>,
-    /// Opens the dialog for a new card.
-    adding: RwSignal<bool>,
+    /// The dialog for a new card.
+    adding: AddCardForm,
     /// The card whose removal is asked about in a dialog.
     removing: RwSignal<Option<PaymentMethodView>>,
     /// Without script: the card whose removal is to be confirmed in the page.
     plain_removal: RwSignal<Option<PaymentMethodId>>,
+    /// Without script: what saving a card needs is to be said.
+    plain_adding: RwSignal<bool>,
+    news: CardNews,
 ) -> impl IntoView {
-    let set_default = ServerAction::<SetDefaultPaymentMethod>::new();
-    // What an earlier try came to is not said while the next one is at work.
-    let problem = move || {
-        let ended = set_default.value().get().and_then(Result::err);
-        ended.filter(|_| !set_default.pending().get())
-    };
-    Effect::new(move || {
-        if set_default
-            .value()
-            .with(|value| matches!(value, Some(Ok(()))))
-        {
-            refresh.run(());
-        }
-    });
+    let acts = MenuActs::new(removing, news, refresh);
+    news.are_drawn();
     let all = StoredValue::new(methods.clone());
     let to_confirm = move || {
         let id = plain_removal.get()?;
@@ -46,25 +85,29 @@ pub fn MethodsCard(
     };
     let is_empty = methods.is_empty();
     let rows = methods.into_iter().map(|method| {
-        view! { <MethodRow method role set_default removing/> }
+        view! { <MethodRow method role acts/> }
     });
     view! {
         <section class="card methods-card" aria-labelledby="methods-title">
             <div class="card-head">
-                <h2 id="methods-title">"Payment methods"</h2>
+                <h2 id=METHODS_TITLE tabindex="-1">"Payment methods"</h2>
                 {role.may_change_money().then(|| view! {
                     <p class="faint">"Add or change your payment method."</p>
                 })}
             </div>
-            {move || problem().map(|error| view! {
-                <Notice kind=NoticeKind::Bad>{error.to_string()}</Notice>
-            })}
+            {role.may_change_money().then(|| view! { <CardNewsLine news/> })}
+            {move || adding.is_waiting().then(|| view! { <CardWaits adding/> })}
             {move || to_confirm().map(|method| view! { <PlainRemoval method all=all.get_value()/> })}
             {if is_empty {
                 view! { <NoCards role/> }.into_any()
             } else {
                 view! { <ul>{rows.collect_view()}</ul> }.into_any()
             }}
+            {move || plain_adding.get().then(|| view! {
+                <p class="plain-removal" role="status">
+                    "To save a card, switch script on in your browser and reload this page: the browser itself gives the card's number to the payment processor."
+                </p>
+            })}
             {if role.may_change_money() {
                 view! { <AddCardLink adding/> }.into_any()
             } else {
@@ -78,16 +121,27 @@ pub fn MethodsCard(
     .into_any()
 }
 
+/// A bank's question, while its dialog is closed.
 #[component]
-fn AddCardLink(adding: RwSignal<bool>) -> impl IntoView {
+fn CardWaits(adding: AddCardForm) -> impl IntoView {
+    view! {
+        <Notice kind=NoticeKind::Waiting>
+            "Your bank wants you to confirm a new card before it is saved. "
+            <button type="button" class="link-button" on:click=move |_| adding.open()>
+                "Confirm it now"
+            </button>
+        </Notice>
+    }
+    .into_any()
+}
+
+#[component]
+fn AddCardLink(adding: AddCardForm) -> impl IntoView {
     view! {
         <a
             class="add-card"
-            href="/billing?add=1"
-            on:click=move |event| {
-                event.prevent_default();
-                adding.set(true);
-            }
+            href="/billing?add_card=1#methods-title"
+            on:click=move |event| browser::instead_of_following(&event, || adding.open())
         >
             <Icon glyph=Glyph::Plus/>
             <span>"Add payment method"</span>
@@ -113,12 +167,7 @@ fn NoCards(role: Role) -> impl IntoView {
 }
 
 #[component]
-fn MethodRow(
-    method: PaymentMethodView,
-    role: Role,
-    set_default: ServerAction<SetDefaultPaymentMethod>,
-    removing: RwSignal<Option<PaymentMethodView>>,
-) -> impl IntoView {
+fn MethodRow(method: PaymentMethodView, role: Role, acts: MenuActs) -> impl IntoView {
     let label = method.card.label();
     view! {
         <li class="method">
@@ -128,10 +177,15 @@ fn MethodRow(
                 <Expiry method=method.clone()/>
             </span>
             {method.is_default.then(|| view! { <span class="pill">"Default"</span> })}
-            {role.may_change_money().then(|| view! { <MethodMenu method set_default removing/> })}
+            {role.may_change_money().then(|| view! { <MethodMenu method acts/> })}
         </li>
     }
     .into_any()
+}
+
+/// The id of what opens the menu of a card.
+fn menu_id(method: PaymentMethodId) -> String {
+    format!("card-menu-{method}")
 }
 
 #[component]
@@ -147,11 +201,7 @@ pub fn Expiry(method: PaymentMethodView) -> impl IntoView {
 /// A disclosure works without script; with it, it closes once the focus has left it, and on Escape,
 /// which gives the focus back to what opened it.
 #[component]
-fn MethodMenu(
-    method: PaymentMethodView,
-    set_default: ServerAction<SetDefaultPaymentMethod>,
-    removing: RwSignal<Option<PaymentMethodView>>,
-) -> impl IntoView {
+fn MethodMenu(method: PaymentMethodView, acts: MenuActs) -> impl IntoView {
     let menu = NodeRef::<leptos::html::Details>::new();
     let close = move || {
         if let Some(menu) = menu.get_untracked() {
@@ -170,8 +220,22 @@ fn MethodMenu(
         }
     };
     let summary = NodeRef::<leptos::html::Summary>::new();
+    // What is chosen in the menu goes with it: the focus stays at what opened it.
+    let close_to_summary = move || {
+        close();
+        if let Some(summary) = summary.get_untracked() {
+            let _ = summary.focus();
+        }
+    };
     let remove_href = format!("/billing?remove={}", method.id);
     let label = format!("Change {}", method.card.label());
+    let chosen = method.clone();
+    let choose = move || {
+        close_to_summary();
+        acts.news.clear();
+        acts.chosen.set_value(Some(chosen.clone()));
+    };
+    let summary_id = menu_id(method.id);
     let (id, is_default) = (method.id.to_string(), method.is_default);
     view! {
         <details
@@ -181,32 +245,29 @@ fn MethodMenu(
             on:focusout=leave
             on:keydown=move |event| {
                 if event.key() == "Escape" {
-                    close();
-                    if let Some(summary) = summary.get_untracked() {
-                        let _ = summary.focus();
-                    }
+                    close_to_summary();
                 }
             }
         >
-            <summary class="icon-button" aria-label=label node_ref=summary>
+            <summary id=summary_id class="icon-button" aria-label=label node_ref=summary>
                 <Icon glyph=Glyph::More/>
             </summary>
             // Takes the focus where a browser gives none to what is clicked: it stays in the menu.
             <div class="menu-items" tabindex="-1">
                 {(!is_default).then(|| view! {
-                    <ActionForm action=set_default>
+                    <ActionForm action=acts.set_default>
                         <input type="hidden" name="id" value=id/>
-                        <button type="submit" on:click=move |_| close()>"Set as default"</button>
+                        <button type="submit" on:click=move |_| choose()>"Set as default"</button>
                     </ActionForm>
                 })}
                 <a
                     class="danger"
                     href=remove_href
-                    on:click=move |event| {
-                        event.prevent_default();
-                        close();
-                        removing.set(Some(method.clone()));
-                    }
+                    on:click=move |event| browser::instead_of_following(&event, || {
+                        close_to_summary();
+                        acts.news.clear();
+                        acts.removing.set(Some(method.clone()));
+                    })
                 >
                     "Remove"
                 </a>

@@ -4,6 +4,7 @@ mod add_card;
 mod add_credit;
 mod balance_card;
 mod bank;
+mod card_news;
 mod card_removal;
 mod history_card;
 mod methods_card;
@@ -23,18 +24,18 @@ use types::payment::PaymentMethodView;
 use types::tenancy::Role;
 use types::top_up::TopUpView;
 
-use self::add_card::AddCardDialog;
-use self::add_credit::{AddCreditDialog, PlainTopUp, TopUpForm, Typed};
+use self::add_card::{AddCardDialog, AddCardForm};
+use self::add_credit::{AddCreditDialog, PlainTopUp, Settling, TopUpForm, Typed};
 use self::balance_card::BalanceCard;
+use self::card_news::CardNews;
 use self::card_removal::RemovalDialog;
 use self::history_card::HistoryCard;
 use self::methods_card::MethodsCard;
 use self::plan_card::PlanCard;
 use self::result_notice::{
-    DisputeBanner, NotStartedNotice, ResultNotice, UnknownNotice, WaitingNotice,
+    DisputeBanner, NotStartedNotice, OwedBanner, ResultNotice, UnknownNotice, WaitingNotice,
 };
 use self::skeleton::BillingSkeleton;
-#[cfg(not(feature = "ssr"))]
 use crate::browser;
 use crate::browser::attempt::{Attempt, Stage};
 use crate::components::icon::{Glyph, Icon};
@@ -115,8 +116,7 @@ pub fn BillingPage() -> impl IntoView {
 #[cfg(not(feature = "ssr"))]
 #[component]
 fn FromTheServer() -> impl IntoView {
-    // Once the router has written the page's address.
-    Effect::new(|| request_animation_frame(|| request_animation_frame(browser::reload)));
+    Effect::new(browser::reload_after_navigation);
     view! { <BillingSkeleton/> }
 }
 
@@ -129,6 +129,8 @@ struct Asked {
     top_up: Option<TopUpId>,
     /// The card to confirm the removal of.
     remove: Option<PaymentMethodId>,
+    /// Saving a card, which script opens a dialog for.
+    add_card: bool,
 }
 
 impl Asked {
@@ -138,6 +140,7 @@ impl Asked {
             add: query.get("add").is_some(),
             top_up: top_up.and_then(|id| id.parse().ok()),
             remove: query.get("remove").and_then(|id| id.parse().ok()),
+            add_card: query.get("add_card").is_some(),
         }
     }
 
@@ -167,7 +170,8 @@ fn Content(page: Page, standing: Standing, asked: Asked, refusals: Refusals) -> 
         Standing::NotAsked | Standing::NotStarted(_) | Standing::Unknown(_) => None,
     };
     let form = TopUpForm::new(page, known, refresh);
-    let adding_card = RwSignal::new(false);
+    let news = CardNews::new();
+    let adding_card = AddCardForm::new(page, news, refresh);
     // A payment that was not started is offered again, under its id.
     let plain_form = RwSignal::new(match standing {
         Standing::NotStarted(id) if may_change => Some(id),
@@ -177,6 +181,7 @@ fn Content(page: Page, standing: Standing, asked: Asked, refusals: Refusals) -> 
         | Standing::Unknown(_) => None,
     });
     let plain_removal = RwSignal::new(asked.remove.filter(|_| may_change));
+    let plain_adding = RwSignal::new(asked.add_card && may_change);
     let removing = RwSignal::new(None::<PaymentMethodView>);
     let top_up_refusal = StoredValue::new(refusals.top_up);
     if may_change {
@@ -185,6 +190,8 @@ fn Content(page: Page, standing: Standing, asked: Asked, refusals: Refusals) -> 
             plain_form,
             plain_removal,
             removing,
+            plain_adding,
+            adding_card,
             refusal: top_up_refusal,
         });
     }
@@ -194,6 +201,7 @@ fn Content(page: Page, standing: Standing, asked: Asked, refusals: Refusals) -> 
     let recent = Memo::new(move |_| page.with(|page| page.recent.clone()));
     let waiting = Memo::new(move |_| page.with(|page| page.waiting));
     let dispute = Memo::new(move |_| page.with(|page| page.dispute));
+    let settling = Memo::new(move |_| page.with(|page| Settling::of(&page.balance, page.limits)));
     let plan = page.with_untracked(|page| page.plan.clone());
     let (role, limits) = page.with_untracked(|page| (page.role, page.limits));
     view! {
@@ -203,6 +211,7 @@ fn Content(page: Page, standing: Standing, asked: Asked, refusals: Refusals) -> 
             <NotStartedNotice/>
         })}
         {move || dispute.get().map(|dispute| view! { <DisputeBanner dispute/> })}
+        {move || settling.get().map(|settling| view! { <OwedBanner settling role form/> })}
         {may_change.then(|| view! { <WaitingNotice waiting form/> })}
         {refusals.payment_method.filter(|refusal| !refusal.message.is_empty()).map(|refusal| view! {
             <Notice kind=NoticeKind::Bad>{refusal.message}</Notice>
@@ -233,6 +242,8 @@ fn Content(page: Page, standing: Standing, asked: Asked, refusals: Refusals) -> 
                     adding=adding_card
                     removing
                     plain_removal
+                    plain_adding
+                    news
                 />
             }}
             <HistoryCard rows=recent/>
@@ -240,8 +251,8 @@ fn Content(page: Page, standing: Standing, asked: Asked, refusals: Refusals) -> 
         </div>
         {may_change.then(|| view! {
             <AddCreditDialog form/>
-            <AddCardDialog open=adding_card page refresh/>
-            <RemovalDialog removing page refresh/>
+            <AddCardDialog form=adding_card page/>
+            <RemovalDialog removing page news refresh/>
         })}
     }
     .into_any()
@@ -263,10 +274,7 @@ fn AddCreditButton(role: Role, form: TopUpForm) -> impl IntoView {
         <a
             class="button button-primary"
             href="/billing?add=1"
-            on:click=move |event| {
-                event.prevent_default();
-                form.open();
-            }
+            on:click=move |event| browser::instead_of_following(&event, || form.open())
         >
             <Icon glyph=Glyph::Plus/>
             <span>"Add to credit balance"</span>
@@ -292,6 +300,8 @@ struct TakeOver {
     plain_form: RwSignal<Option<TopUpId>>,
     plain_removal: RwSignal<Option<PaymentMethodId>>,
     removing: RwSignal<Option<PaymentMethodView>>,
+    plain_adding: RwSignal<bool>,
+    adding_card: AddCardForm,
     refusal: StoredValue<Option<Refusal>>,
 }
 
@@ -306,9 +316,12 @@ fn take_over(parts: TakeOver) {
             plain_form,
             plain_removal,
             removing,
+            plain_adding,
+            adding_card,
             refusal,
         } = parts;
         let has_resumed = resume(form);
+        adding_card.resume(form.is_open);
         if let Some(id) = plain_form.get_untracked() {
             if has_resumed {
                 form.open();
@@ -320,11 +333,17 @@ fn take_over(parts: TakeOver) {
                 .page
                 .with_untracked(|page| page.payment_methods.clone());
             removing.set(methods.into_iter().find(|method| method.id == id));
+        } else if plain_adding.get_untracked() {
+            // What is under way has its dialog; there is one at a time.
+            if !has_resumed {
+                adding_card.open();
+            }
         } else if !has_resumed {
             return;
         }
         plain_form.set(None);
         plain_removal.set(None);
+        plain_adding.set(false);
         navigate(
             "/billing",
             NavigateOptions {

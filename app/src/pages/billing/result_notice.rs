@@ -6,7 +6,8 @@ use types::money::Cents;
 use types::tenancy::Role;
 use types::top_up::{TopUpState, TopUpView};
 
-use super::add_credit::TopUpForm;
+use super::add_credit::{Settling, TopUpForm};
+use crate::browser;
 use crate::components::money::{Money, MoneyStyle};
 use crate::components::notice::{Notice, NoticeKind};
 use crate::server_fns::top_up::{CancelTopUp, status_page};
@@ -70,12 +71,21 @@ fn Asked(
             "Your bank wants you to confirm "
             <Money amount/>
             ". Nothing is charged before. "
-            {url.map(|url| view! {
-                <a href=url rel="external noopener" target="_blank">"Confirm at your bank"</a>
-                ", then "
-            })}
-            <a href=page rel="external">"look again"</a>
-            "."
+            {match url {
+                Some(url) => view! {
+                    <a href=url rel="external noopener" target="_blank">"Confirm at your bank"</a>
+                    ", then "
+                    <a href=page rel="external">"look again"</a>
+                    "."
+                }
+                .into_any(),
+                // The gateway's script asks, in the dialog that takes this notice's place.
+                None => view! {
+                    "Confirming it needs script: switch it on in your browser and reload this page. "
+                    <a href=page rel="external">"Look again"</a>
+                }
+                .into_any(),
+            }}
             <form class="notice-form" method="post" action=CancelTopUp::url()>
                 <input type="hidden" name="id" value=id.to_string()/>
                 <button type="submit" class="button">"Cancel this payment"</button>
@@ -125,7 +135,6 @@ pub fn DisputeBanner(dispute: DisputeNotice) -> impl IntoView {
             {words.before}
             {has_moved.then(|| view! { <Money amount style=MoneyStyle::Cents/> })}
             {words.after}
-            {dispute.recharge_frozen.then_some(" Nothing is charged by itself until this is settled.")}
             " "
             <a href="/billing/history">"See it in the history"</a>
         </Notice>
@@ -150,19 +159,64 @@ fn dispute_words(dispute: &DisputeNotice) -> Words {
             before: "The banks decided disputes for the cards' owners. Of your credit, ",
             after: " was taken back.",
         },
-        (_, _, false) => Words {
+        (
+            DisputeStage::Inquiry | DisputeStage::Open | DisputeStage::Won | DisputeStage::Closed,
+            _,
+            false,
+        ) => Words {
             before: "A bank asks about one of your payments. No money has moved.",
             after: "",
         },
-        (_, false, true) => Words {
+        (
+            DisputeStage::Inquiry | DisputeStage::Open | DisputeStage::Won | DisputeStage::Closed,
+            false,
+            true,
+        ) => Words {
             before: "A payment is disputed at the bank, which holds back ",
             after: " until it decides. If that is a mistake, ask your bank to withdraw the dispute.",
         },
-        (_, true, true) => Words {
+        (
+            DisputeStage::Inquiry | DisputeStage::Open | DisputeStage::Won | DisputeStage::Closed,
+            true,
+            true,
+        ) => Words {
             before: "Payments are disputed at their banks, which hold back ",
             after: " until they decide. If that is a mistake, ask your bank to withdraw the disputes.",
         },
     }
+}
+
+/// More was used, or taken back by a bank, than there was credit for: somebody has to add credit.
+#[component]
+pub fn OwedBanner(settling: Settling, role: Role, form: TopUpForm) -> impl IntoView {
+    let how = if settling.by_any {
+        "The next top-up settles it. "
+    } else {
+        "Adding that much settles it. "
+    };
+    let way_on = if role.may_change_money() {
+        view! {
+            <a
+                href="/billing?add=1"
+                on:click=move |event| browser::instead_of_following(&event, || form.open())
+            >
+                "Add credit"
+            </a>
+        }
+        .into_any()
+    } else {
+        "Owners and billing admins add credit.".into_any()
+    };
+    view! {
+        <Notice kind=NoticeKind::Waiting>
+            "Your credit did not cover everything. "
+            <Money amount=settling.amount.dollars() style=MoneyStyle::Cents/>
+            " is owed, and requests are refused until it is settled. "
+            {how}
+            {way_on}
+        </Notice>
+    }
+    .into_any()
 }
 
 /// Nothing came of a payment that the address names.

@@ -247,6 +247,7 @@ fn settings(url: &str) -> BillingSettings {
             tokenizer: TokenizerView {
                 url: "http://127.0.0.1:9".to_owned(),
                 publishable_key: "pk_test_unused".to_owned(),
+                takes_link: false,
             },
             return_url: None,
             timeout: Duration::from_secs(1),

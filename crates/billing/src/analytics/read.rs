@@ -4,11 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rust_decimal::Decimal;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 use types::ids::{ApiKeyId, OrganizationId, ProjectId};
-use types::money::{Dollars, MoneyError};
+use types::money::MoneyError;
 use types::time::Timestamp;
 use types::usage::Tokens;
 use types::usage_report::{
@@ -20,7 +19,8 @@ use super::{MOST_ROWS, UsageReportError};
 use crate::db::{id, micros};
 use crate::metering::rollup::above::hours_above_in;
 use crate::metering::rollup::latencies::Latencies;
-use crate::metering::rollup::sums::{HourKey, Sums};
+use crate::metering::rollup::sums::{CostSum, HourKey, Sums};
+use crate::metering::rollup::{SUM_OF_COSTS, cost_of};
 use crate::{Core, StoreError};
 
 /// An interval, by its place in the range, and what rows are told apart by.
@@ -32,13 +32,13 @@ struct Key {
     api_key: Option<ApiKeyId>,
 }
 
-/// Sums of sums: the costs of many hours may be more than one of them can hold.
+/// Sums of sums.
 #[derive(Debug, Clone, Default)]
 struct Total {
     requests: i64,
     errors: i64,
     tokens: Tokens,
-    cost_pico: i128,
+    cost: CostSum,
     latencies: Latencies,
 }
 
@@ -157,7 +157,6 @@ async fn stored_in(
         .zip(&filters)
         .map(|(mark, (group, _))| format!(" and {} = ${mark}", column(*group)))
         .collect();
-    // In two parts, because one sum of pico-dollars ends at $9.2 million.
     let text = format!(
         "select cast({place} as bigint) as place{groups},
                 cast(sum(requests) as bigint) as requests,
@@ -165,8 +164,7 @@ async fn stored_in(
                 cast(sum(input_tokens) as bigint) as input_tokens,
                 cast(sum(cached_input_tokens) as bigint) as cached_input_tokens,
                 cast(sum(output_tokens) as bigint) as output_tokens,
-                cast(sum(cost_pico / 1000000) as bigint) as cost_micro,
-                cast(sum(cost_pico % 1000000) as bigint) as cost_rest_pico,
+                {SUM_OF_COSTS},
                 cast(sum(latency_count) as bigint) as latency_count,
                 cast(sum(latency_sum_ms) as bigint) as latency_sum_ms,
                 string_agg(latencies, ' ') as latencies
@@ -219,8 +217,6 @@ fn total(row: &AnyRow) -> Result<Total, StoreError> {
             &text,
         )
         .map_err(|_| StoreError::Inconsistent("latencies that do not add up".to_owned()))?;
-    let micro: i64 = row.try_get("cost_micro")?;
-    let rest_pico: i64 = row.try_get("cost_rest_pico")?;
     Ok(Total {
         requests: row.try_get("requests")?,
         errors: row.try_get("errors")?,
@@ -229,7 +225,7 @@ fn total(row: &AnyRow) -> Result<Total, StoreError> {
             cached_input: row.try_get("cached_input_tokens")?,
             output: row.try_get("output_tokens")?,
         },
-        cost_pico: i128::from(micro) * 1_000_000 + i128::from(rest_pico),
+        cost: cost_of(row)?,
         latencies,
     })
 }
@@ -240,15 +236,15 @@ impl Total {
             requests,
             errors,
             tokens,
-            cost_pico,
+            cost,
             latencies,
         } = sums;
-        self.count(*requests, *errors, *tokens, i128::from(*cost_pico))?;
+        self.count(*requests, *errors, *tokens, *cost)?;
         Ok(self.latencies.plus(latencies)?)
     }
 
     fn plus(&mut self, other: &Self) -> Result<(), StoreError> {
-        self.count(other.requests, other.errors, other.tokens, other.cost_pico)?;
+        self.count(other.requests, other.errors, other.tokens, other.cost)?;
         Ok(self.latencies.plus(&other.latencies)?)
     }
 
@@ -257,7 +253,7 @@ impl Total {
         requests: i64,
         errors: i64,
         tokens: Tokens,
-        cost_pico: i128,
+        cost: CostSum,
     ) -> Result<(), MoneyError> {
         for (sum, part) in [
             (&mut self.requests, requests),
@@ -268,17 +264,16 @@ impl Total {
         ] {
             *sum = sum.checked_add(part).ok_or(MoneyError)?;
         }
-        self.cost_pico = self.cost_pico.checked_add(cost_pico).ok_or(MoneyError)?;
+        self.cost = self.cost.plus(cost)?;
         Ok(())
     }
 
     fn written(&self) -> Result<UsageSums, StoreError> {
-        let cost = Decimal::try_from_i128_with_scale(self.cost_pico, 12).map_err(|_| MoneyError)?;
         Ok(UsageSums {
             requests: self.requests,
             errors: self.errors,
             tokens: self.tokens,
-            cost: Dollars::new(cost),
+            cost: self.cost.dollars()?,
             latency: self.latency(),
         })
     }

@@ -1,7 +1,9 @@
 //! The end of credit that was not used in time: a transfer, dated when it is made. Until then the
 //! lot is in the books, and nobody counts it as available or is paid from it.
 
-use ledger::{Batch, Source};
+use std::collections::HashMap;
+
+use ledger::{Batch, DueLot, Source};
 use types::ids::{BatchId, LotId, OrganizationId};
 use types::money::Money;
 use types::time::Timestamp;
@@ -12,7 +14,10 @@ use crate::{Core, StoreError, posting_rules};
 /// Lots that are looked for together.
 const PAGE: u32 = 100;
 /// So that a run ends: the next one goes on.
-const MOST_PAGES: u32 = 20;
+const MOST_LOTS: usize = 2_000;
+/// The most lots of one organization that a run fails with: something is wrong with its books, and
+/// the others still have their turn.
+const MOST_FAILED: usize = 10;
 
 /// What a run did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,28 +31,41 @@ pub struct Expired {
 
 pub(super) async fn expire_due(core: &Core) -> Result<Expired, StoreError> {
     let mut done = Expired::default();
-    for _ in 0..MOST_PAGES {
+    let mut failed: HashMap<OrganizationId, usize> = HashMap::new();
+    let mut last: Option<DueLot> = None;
+    let mut tried = 0;
+    // It goes through what is due once, so that nobody stands in the way of who comes behind.
+    while tried < MOST_LOTS {
         let due = {
             let mut connection = core.db.readers().acquire().await?;
-            ledger::due_lots_in(&mut connection, core.now(), PAGE).await?
+            ledger::due_lots_in(&mut connection, core.now(), last.as_ref(), PAGE).await?
         };
-        for (organization, lot) in &due {
-            match expire(core, *organization, *lot).await {
+        for lot in &due {
+            let DueLot {
+                organization, id, ..
+            } = lot;
+            let failures = failed.get(organization).copied().unwrap_or_default();
+            if failures >= MOST_FAILED {
+                done.failed += 1;
+                continue;
+            }
+            tried += 1;
+            match expire(core, *organization, *id).await {
                 Ok(Some(amount)) => {
                     done.lots += 1;
                     done.amount = done.amount.plus(amount)?;
                 }
                 // Another process was first.
                 Ok(None) => {}
-                // The others still have their turn.
                 Err(error) => {
                     done.failed += 1;
-                    tracing::error!(%organization, %lot, %error, "a lot cannot be expired");
+                    failed.insert(*organization, failures + 1);
+                    tracing::error!(%organization, lot = %id, %error, "a lot cannot be expired");
                 }
             }
         }
-        // Those that failed would only be found again.
-        if due.len() < PAGE as usize || done.failed > 0 {
+        last = due.last().copied();
+        if due.len() < PAGE as usize {
             break;
         }
     }

@@ -109,9 +109,10 @@ pub(super) async fn grant(
     grant: NewGrant,
 ) -> Result<Granted, GrantError> {
     let grant = grant.checked()?;
-    let now = core.now();
     let mut tx = core.db.begin().await?;
     let mut books = ledger::lock_books_in(&mut tx, organization).await?;
+    // Under the lock: however long that took, nothing is booked into a past that was told already.
+    let now = core.now();
     if let Some(found) = find_in(&mut tx, organization, &grant).await? {
         tx.rollback().await?;
         return found;

@@ -5,7 +5,8 @@
 //! (`posting_rules::dispute`).
 //!
 //! The gateway's word is what a dispute comes to by now, never a step. What is posted is the
-//! difference to what was posted before, so the order and number of notices make no difference.
+//! difference to what was posted before, so the order and number of notices make no difference;
+//! nor do they to which credit bears it (`posting_rules::taken_back`).
 //!
 //! | the charge is $25, and | the bank takes | credit bears | our loss |
 //! | --- | --- | --- | --- |

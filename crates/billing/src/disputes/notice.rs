@@ -3,7 +3,7 @@
 //! Order: the organization's books are locked first, then the disputes are read.
 
 use chrono::TimeDelta;
-use ledger::{Batch, LotKind, Source};
+use ledger::{Batch, Source};
 use types::ids::{BatchId, DisputeId, OrganizationId, TopUpId};
 use types::money::{Cents, Money, MoneyError};
 
@@ -11,10 +11,10 @@ use super::share::reversals;
 use super::store::{self, CameTo, Dispute};
 use crate::payments::gateway::{DisputeWord, GatewayError};
 use crate::posting_rules::dispute::{Change, movement};
-use crate::refunds::lot_in;
+use crate::refunds::{bought_in, lot_of};
 use crate::top_up::pending::{Noticed, find_payment_in};
 use crate::top_up::settle;
-use crate::{Core, StoreError, chart};
+use crate::{Core, StoreError};
 
 /// A card's owner has 120 days, and the bank takes weeks.
 const LOOK_BACK: TimeDelta = TimeDelta::days(240);
@@ -110,16 +110,10 @@ async fn move_in(
     change: Change,
 ) -> Result<(), StoreError> {
     let now = core.now();
-    let own = lot_in(connection, organization, dispute.top_up).await?;
-    let own_id = own.as_ref().map(|lot| lot.id);
+    let lot = lot_of(dispute.top_up);
     // Bought credit alone: what was given is not taken for what was paid.
-    let others = ledger::open_lots_in(connection, organization).await?;
-    let others = others
-        .iter()
-        .filter(|lot| lot.kind == LotKind::Purchase && Some(lot.id) != own_id);
-    let owes = ledger::balance_in(connection, &chart::owed(organization)).await?;
-    let lots = own.iter().chain(others);
-    let movement = movement(organization, own.as_ref(), lots, owes, change)?;
+    let bought = bought_in(connection, organization, lot).await?;
+    let movement = movement(organization, &bought, lot, change)?;
     let batch = Batch {
         id: BatchId::generate(),
         source: source(dispute, change.withdrawn),

@@ -63,7 +63,8 @@ const SELECT: &str = "select id, top_up_id, gateway_dispute, reason, stage, amou
     from disputes";
 
 /// Writes the gateway's word down, but for what it takes from credit. `None` where a newer one was
-/// written before: two notices may be looked into at once.
+/// written before: two notices may be looked into at once. One that is lost is to be looked at, even
+/// if it was released while it was open.
 pub(super) async fn put_in(
     connection: &mut ledger::Connection,
     (organization, top_up): (OrganizationId, TopUpId),
@@ -87,7 +88,10 @@ pub(super) async fn put_in(
             return Ok(None);
         }
         let updated = sqlx::query(
-            "update disputes set stage = $1, amount_cents = $2, reason = $3, updated_at = $4,
+            "update disputes set
+                 released_at = case when $1 = 'lost' and stage <> 'lost' then null
+                     else released_at end,
+                 stage = $1, amount_cents = $2, reason = $3, updated_at = $4,
                  gateway_movements = $5
              where id = $6",
         )

@@ -2,14 +2,16 @@
 //! entry accounting, so that a program that is not ours can check the books.
 //!
 //! One transaction a batch, one pair of postings a transfer, debits above zero; at its end an
-//! assertion of each balance that an account carries. Amounts have all nine decimals.
+//! assertion of every account's balance: the one that it carries, or what the database adds up of
+//! its transfers. Amounts have all nine decimals.
 
 use std::io::{self, Write};
 
 use chrono::{Days, NaiveDate};
 use futures::TryStreamExt;
 use ledger::{Connection, JournalRow, LedgerError};
-use types::money::Money;
+use rust_decimal::Decimal;
+use types::money::{Money, MoneyError};
 
 use crate::{Core, StoreError};
 
@@ -39,18 +41,17 @@ pub(crate) async fn write(core: &Core, out: &mut (impl Write + Send)) -> Result<
     }
     let last_day = write_transactions(&mut tx, out).await?;
     if let Some(day) = last_day.and_then(|day| day.checked_add_days(Days::new(1))) {
+        let summed = ledger::summed_in(&mut tx).await?;
         writeln!(out)?;
-        for (account, balance) in &accounts {
-            if let Some(balance) = balance {
-                let name = name(account)?;
+        for (account, carried) in &accounts {
+            let name = name(account)?;
+            let debited = match carried {
                 // Liabilities are below zero there, as their credits are.
-                let signed = if name.starts_with("Assets:") {
-                    *balance
-                } else {
-                    balance.negated().map_err(StoreError::from)?
-                };
-                writeln!(out, "{day} balance {name} {} ~ 0 USD", nine(signed))?;
-            }
+                Some(balance) if name.starts_with("Assets:") => i128::from(balance.nanos()),
+                Some(balance) => -i128::from(balance.nanos()),
+                None => summed.get(account).copied().unwrap_or(0),
+            };
+            writeln!(out, "{day} balance {name} {} ~ 0 USD", exact(debited)?)?;
         }
     }
     out.flush()?;
@@ -113,6 +114,12 @@ fn name(account: &str) -> Result<String, StoreError> {
     Ok(format!("{root}:Org-{owner}:{leaf}"))
 }
 
+/// All nine decimals of what may be more than one account can carry.
+fn exact(nanos: i128) -> Result<String, StoreError> {
+    let dollars = Decimal::try_from_i128_with_scale(nanos, 9).map_err(|_| MoneyError)?;
+    Ok(format!("{dollars:.9}"))
+}
+
 /// All nine decimals: `25.000000000`.
 fn nine(amount: Money) -> String {
     format!("{:.9}", amount.dollars().decimal())
@@ -143,5 +150,7 @@ mod tests {
     fn amounts_have_nine_decimals() {
         assert_eq!(nine(Money::from_nanos(25_000_000_000)), "25.000000000");
         assert_eq!(nine(Money::from_nanos(-1)), "-0.000000001");
+        assert_eq!(exact(-25_000_000_001).unwrap(), "-25.000000001");
+        assert_eq!(exact(0).unwrap(), "0.000000000");
     }
 }

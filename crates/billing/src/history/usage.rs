@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 use types::history::{HistoryKind, HistoryRow, HistoryStatus};
 use types::ids::{OrganizationId, ProjectId};
-use types::money::{Cost, Dollars};
+use types::money::Dollars;
 
 use super::{List, Place, Placed};
 use crate::StoreError;
 use crate::db::{id, micros, time_from};
-use crate::metering::rollup::Tail;
 use crate::metering::rollup::days::unfinished_days_in;
 use crate::metering::rollup::sums::Day;
+use crate::metering::rollup::{SUM_OF_COSTS, Tail, cost_of};
 
 /// Days in the table, and those of which something is not there yet: as one.
 pub(super) async fn usage_in(
@@ -75,13 +75,13 @@ async fn stored_usage_in(
         |_| "9999-12-31".to_owned(),
         |at| at.date_naive().to_string(),
     );
-    let rows = sqlx::query(
+    let text = format!(
         "select * from (
              select usage_days.day, usage_days.project_id, projects.name,
                     usage_days.day || '_' || usage_days.project_id as id,
                     cast(sum(usage_days.requests) as bigint) as requests,
                     cast(sum(usage_days.tokens) as bigint) as tokens,
-                    cast(sum(usage_days.cost_pico) as bigint) as cost_pico,
+                    {SUM_OF_COSTS},
                     min(usage_days.first_booked_at) as booked_at
              from usage_days
              join projects on projects.organization_id = usage_days.organization_id
@@ -93,17 +93,18 @@ async fn stored_usage_in(
                      order by day desc limit $7) as days)
              group by usage_days.day, usage_days.project_id, projects.name) as days
          where booked_at < $2 or (booked_at = $2 and ($3 = 1 or ($3 = 0 and id < $4)))
-         order by booked_at desc, id desc limit $5",
-    )
-    .bind(organization.to_string())
-    .bind(after.at)
-    .bind(after.ties(List::Usage))
-    .bind(&after.id)
-    .bind(most)
-    .bind(last_day)
-    .bind(most + 1)
-    .fetch_all(connection)
-    .await?;
+         order by booked_at desc, id desc limit $5"
+    );
+    let rows = sqlx::query(AssertSqlSafe(text))
+        .bind(organization.to_string())
+        .bind(after.at)
+        .bind(after.ties(List::Usage))
+        .bind(&after.id)
+        .bind(most)
+        .bind(last_day)
+        .bind(most + 1)
+        .fetch_all(connection)
+        .await?;
     rows.iter()
         .map(|row| {
             let day: String = row.try_get("day")?;
@@ -111,7 +112,7 @@ async fn stored_usage_in(
             let sums = Day {
                 requests: row.try_get("requests")?,
                 tokens: row.try_get("tokens")?,
-                cost_pico: row.try_get("cost_pico")?,
+                cost: cost_of(row)?,
                 first_booked_at: row.try_get("booked_at")?,
             };
             usage(&day, id(row, "project_id")?, &name, &sums)
@@ -130,8 +131,7 @@ fn usage(day: &str, project: ProjectId, name: &str, sums: &Day) -> Result<Placed
         requests: sums.requests,
         tokens: sums.tokens,
     };
-    let cost = Cost::from_picos(sums.cost_pico).dollars();
-    let amount = Dollars::new(-cost.decimal());
+    let amount = Dollars::new(-sums.cost.dollars()?.decimal());
     let at = time_from(sums.first_booked_at)?;
     Ok(Placed {
         place: Place {

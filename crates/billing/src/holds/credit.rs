@@ -62,10 +62,6 @@ impl Quote {
         whole.plus(Money::from_nanos(up))
     }
 
-    pub(crate) const fn wanted(&self) -> i64 {
-        self.wanted
-    }
-
     /// What may be granted where so much is available.
     pub(crate) fn grant(&self, available: Money) -> Result<Result<Grant, Shortfall>, MoneyError> {
         let needed = self.amount(1)?;

@@ -3,10 +3,15 @@
 //!
 //! The jobs of a commit wait side by side, so any order of them is right. What gives credit back
 //! comes first, then what was used is charged, then new holds are granted from what is left.
+//!
+//! However many holds of an organization are due, one commit writes down a bounded number of them:
+//! everybody waits for it. Nothing is set aside for the others either; that they expired is written
+//! by later commits, which the sweeper asks for.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use ledger::Held;
 use ledger::bulk::Head;
 use types::ids::{ApiKeyId, HoldId, OrganizationId, ProjectId};
 use types::money::{Cost, Money};
@@ -17,33 +22,40 @@ use super::credit::Quote;
 use super::hold::{HOLD_LIFETIME, Hold, HoldState};
 use super::{HoldError, HoldFault, MOST_OPEN_HOLDS};
 use crate::StoreError;
-use crate::pricing::book::RateBook;
+use crate::pricing::book::{ModelVersions, RateBook};
 
-/// A hold to be opened, checked and priced.
+/// A hold to be opened, checked. What it costs is said by the prices in force when it is opened,
+/// which those of its capture are: a new version may take effect while it waits.
 #[derive(Debug)]
 pub(crate) struct NewHold {
     pub(crate) project: ProjectId,
     pub(crate) api_key: ApiKeyId,
     pub(crate) client_id: Option<String>,
-    pub(crate) model: Arc<str>,
+    pub(crate) model: Arc<ModelVersions>,
     pub(crate) input_tokens: i64,
     pub(crate) requested: Option<i64>,
-    pub(crate) quote: Quote,
+    /// The most output that is asked for.
+    pub(crate) wanted: i64,
 }
 
 impl NewHold {
     /// Gives it the prices of another book.
-    pub(crate) fn reprice(&mut self, book: &RateBook, now: Timestamp) -> Result<(), HoldFault> {
-        let wanted = self.quote.wanted();
-        self.quote = quote(book, &self.model, now, self.input_tokens, wanted)?;
+    pub(crate) fn reprice(&mut self, book: &RateBook) -> Result<(), HoldFault> {
+        let model = book.model(&self.model.name());
+        self.model = Arc::clone(model.ok_or(HoldFault::UnknownModel)?);
         Ok(())
+    }
+
+    /// What such a request costs by the prices in force at an instant.
+    pub(crate) fn quote(&self, at: Timestamp) -> Result<Quote, HoldFault> {
+        quote(&self.model, at, self.input_tokens, self.wanted)
     }
 
     /// Whether a hold was opened by the same request.
     pub(crate) fn is(&self, hold: &Hold) -> bool {
         self.project == hold.project
             && self.api_key == hold.api_key
-            && *self.model == hold.model
+            && *self.model.name() == hold.model
             && self.input_tokens == hold.input_tokens
             && self.requested == hold.requested_output_tokens
     }
@@ -69,6 +81,17 @@ pub(crate) struct Found {
     pub(crate) hold: Hold,
     pub(crate) content_hash: Option<[u8; 16]>,
 }
+
+/// What a commit has looked up.
+#[derive(Debug, Default)]
+pub(crate) struct Looked {
+    pub(crate) found: Vec<Found>,
+    /// What is due and not among them.
+    pub(crate) left_due: LeftDue,
+}
+
+/// Holds of organizations whose time is up and that this commit does not write down as expired.
+pub(crate) type LeftDue = BTreeMap<OrganizationId, Held>;
 
 /// Where the event that settles a hold stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,13 +135,17 @@ pub(crate) struct Desk {
     by_client: HashMap<(OrganizationId, String), HoldId>,
     /// What is to be given back to each organization, hold by hold.
     freed: Vec<(OrganizationId, Money)>,
+    left_due: LeftDue,
 }
 
 impl Desk {
-    /// Lays out what was found; what is due expires.
-    pub(crate) fn new(found: Vec<Found>, now: Timestamp) -> Self {
-        let mut desk = Self::default();
-        for found in found {
+    /// Lays out what was found; what of it is due expires.
+    pub(crate) fn new(looked: Looked, now: Timestamp) -> Self {
+        let mut desk = Self {
+            left_due: looked.left_due,
+            ..Self::default()
+        };
+        for found in looked.found {
             if let Some(client_id) = &found.hold.client_id {
                 let key = (found.hold.organization, client_id.clone());
                 desk.by_client.insert(key, found.hold.id);
@@ -186,6 +213,19 @@ impl Desk {
         Ok(())
     }
 
+    /// What is set aside for requests that may still run: what the books note, less what is due
+    /// and is written down later.
+    pub(crate) fn held(&self, head: &Head) -> Result<Held, StoreError> {
+        let noted = head.held();
+        match self.left_due.get(&head.organization()) {
+            Some(due) => Ok(Held {
+                amount: noted.amount.minus(due.amount)?,
+                count: noted.count - due.count,
+            }),
+            None => Ok(noted),
+        }
+    }
+
     /// Grants a hold out of what is available, or finds the one that the client's id stands for.
     pub(crate) fn open(
         &mut self,
@@ -205,11 +245,11 @@ impl Desk {
                 Err(HoldError::Reused { first })
             };
         }
-        if head.held().count >= MOST_OPEN_HOLDS {
+        if self.held(head)?.count >= MOST_OPEN_HOLDS {
             return Err(HoldError::TooManyOpen);
         }
         let grant = new
-            .quote
+            .quote(now)?
             .grant(available)
             .map_err(StoreError::from)?
             .map_err(|shortfall| HoldError::InsufficientCredit { shortfall })?;
@@ -220,10 +260,10 @@ impl Desk {
             project: new.project,
             api_key: new.api_key,
             client_id: new.client_id.clone(),
-            model: new.model.to_string(),
+            model: new.model.name().to_string(),
             input_tokens: new.input_tokens,
             requested_output_tokens: new.requested,
-            wanted_output_tokens: new.quote.wanted(),
+            wanted_output_tokens: new.wanted,
             max_output_tokens: grant.output_tokens,
             amount: grant.amount,
             state: HoldState::Open,
@@ -242,10 +282,10 @@ impl Desk {
         Ok(hold)
     }
 
-    /// What is to be written; `events` says where those that settle holds stand.
-    pub(crate) fn into_writes(self, events: &HashMap<HoldId, EventPlace>) -> HoldWrites {
+    /// What is to be written, once; `events` says where those that settle holds stand.
+    pub(crate) fn take_writes(&mut self, events: &HashMap<HoldId, EventPlace>) -> HoldWrites {
         let mut writes = HoldWrites::default();
-        for (id, entry) in self.entries {
+        for (id, entry) in self.entries.drain() {
             let row = HoldRow {
                 hold: entry.found.hold,
                 event: events.get(&id).copied(),
@@ -290,16 +330,14 @@ impl Desk {
     }
 }
 
-/// What a request costs by the prices in force at `now`.
+/// What a request costs by the prices in force at an instant.
 pub(crate) fn quote(
-    book: &RateBook,
-    model: &str,
-    now: Timestamp,
+    model: &ModelVersions,
+    at: Timestamp,
     input_tokens: i64,
     wanted: i64,
 ) -> Result<Quote, HoldFault> {
-    let rates = book.model(model).and_then(|versions| versions.at(now));
-    let (_, rates) = rates.ok_or(HoldFault::UnknownModel)?;
+    let (_, rates) = model.at(at).ok_or(HoldFault::UnknownModel)?;
     Quote::new(&rates, input_tokens, wanted).ok_or(HoldFault::TooLarge)
 }
 

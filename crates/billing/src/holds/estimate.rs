@@ -12,6 +12,7 @@ use sqlx::Row;
 use types::ids::{ApiKeyId, OrganizationId};
 use types::time::Timestamp;
 
+use super::request::PROVIDER_ERROR;
 use crate::StoreError;
 use crate::db::Db;
 
@@ -73,7 +74,7 @@ fn percentile(mut outputs: Vec<i64>) -> i64 {
     found.map_or(MOST, |tokens| (*tokens).clamp(LEAST, MOST))
 }
 
-/// What the newest requests of a key to a model had, those that had none left out: they failed.
+/// What the newest requests of a key to a model had, those that failed or had none left out.
 async fn outputs(
     db: &Db,
     organization: OrganizationId,
@@ -106,6 +107,7 @@ async fn outputs(
          join usage_events on usage_events.batch_no = usage_batches.no
          where usage_batches.organization_id = $1 and usage_batches.sequence >= $2
              and usage_events.output_tokens > 0
+             and coalesce(usage_events.status, 0) < $6
              and usage_events.series_no in (
                  select no from usage_series
                  where organization_id = $1 and api_key_id = $3 and model = $4)
@@ -117,6 +119,7 @@ async fn outputs(
     .bind(api_key.to_string())
     .bind(model)
     .bind(SAMPLES)
+    .bind(PROVIDER_ERROR)
     .fetch_all(&mut *tx)
     .await?;
     Ok(outputs)

@@ -95,10 +95,15 @@ impl Hold {
         self.max_output_tokens < self.wanted_output_tokens
     }
 
+    /// Whether it is open and its time is up.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        matches!(self.state, HoldState::Open) && self.expires_at <= now
+    }
+
     /// As it is at `now`: an open one whose time is up has expired, whether or not that was
     /// written yet. Returns whether that changed it.
     pub(crate) fn expire(&mut self, now: Timestamp) -> bool {
-        let is_due = matches!(self.state, HoldState::Open) && self.expires_at <= now;
+        let is_due = self.is_due(now);
         if is_due {
             self.state = HoldState::Expired {
                 closed_at: self.expires_at,

@@ -27,6 +27,7 @@ mod request;
 pub(crate) mod rows;
 mod store;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{SubsecRound, TimeDelta};
@@ -44,6 +45,7 @@ pub use credit::FLOOR;
 use desk::NewHold;
 pub use error::{HoldError, Shortfall, ShortfallReason};
 pub use hold::{HOLD_LIFETIME, Hold, HoldState, LATEST_CAPTURE, LONGEST_HOLD};
+pub(crate) use request::is_free;
 pub use request::{CaptureHold, HOLD_SOURCE, HoldFault, OpenHold};
 pub(crate) use store::{held_at_in, held_in};
 
@@ -56,6 +58,8 @@ const REMEMBERED: TimeDelta = TimeDelta::days(31);
 const MOST_SWEPT: i64 = 16;
 /// The most times in one run: it is soon run again.
 const MOST_SWEEPS: usize = 256;
+/// The most organizations that a run fails with: if there are more, it is not them.
+const MOST_FAILED: usize = 64;
 
 /// What holds keep in memory.
 #[derive(Debug, Default)]
@@ -78,6 +82,8 @@ pub struct CreditLimits {
     pub open_holds: i64,
     /// How many senders of events there are.
     pub sources: i64,
+    /// How many projects, keys and models have been used together.
+    pub series: i64,
 }
 
 /// See [`crate::Billing::holds`].
@@ -110,17 +116,16 @@ impl Holds {
             Some(most) => most,
             None => self.estimate(&owner, &request.model, now).await?,
         };
-        let wanted = asked.min(model.max_tokens());
-        let quote = desk::quote(&book, &request.model, now, request.input_tokens, wanted)?;
         let new = NewHold {
             project: owner.project,
             api_key: owner.api_key,
             client_id: request.id,
-            model: model.name(),
+            model: Arc::clone(model),
             input_tokens: request.input_tokens,
             requested: request.max_output_tokens,
-            quote,
+            wanted: asked.min(model.max_tokens()),
         };
+        let quote = new.quote(now)?;
         let ruled_out = core.holds.gate.rules_out(owner.organization, &quote, now);
         if let Some(shortfall) = ruled_out {
             return self
@@ -135,7 +140,7 @@ impl Holds {
 
     /// Charges what a request really used, in place of what was set aside: more than that too.
     /// The same capture again changes nothing. A request that produced nothing or that failed on
-    /// the provider's side is recorded and costs nothing.
+    /// the provider's side is recorded, with what it used, and costs nothing.
     ///
     /// # Errors
     /// When there is no such hold, it was captured with other content, it ended too long ago, or
@@ -152,17 +157,12 @@ impl Holds {
         let found = found.ok_or(HoldError::NotFound)?;
         let at = found.created_at;
         let book = core.metering.book_with(core, &found.model, at).await?;
-        let bills_output = book
-            .model(&found.model)
-            .and_then(|versions| versions.at(at))
-            .is_some_and(|(_, rates)| rates.output.is_some());
         let owner = Owner {
             organization,
             project: found.project,
             api_key: found.api_key,
         };
-        let (event, is_free) = (request.event(&found), request.is_free(bills_output));
-        let priced = price_capture(event, is_free, owner, &book, now)?;
+        let priced = price_capture(request.event(&found), owner, &book, now)?;
         let act = HoldAct::Capture(hold, Box::new(priced));
         self.act(organization, act, book.version_count()).await
     }
@@ -214,42 +214,51 @@ impl Holds {
         let balance = chart::balance_in(&mut tx, organization, now).await?;
         let open_holds = held_in(&mut tx, organization, now).await?.count;
         let sources = sources::count_in(&mut tx, organization).await?;
+        let series = sources::count_series_in(&mut tx, organization).await?;
         Ok(CreditLimits {
             left: credit::room(balance.available()?)?,
             balance,
             open_holds,
             sources,
+            series,
         })
     }
 
-    /// Writes down which holds have expired; nothing was set aside for them any more. Several
-    /// processes may do it at once. Returns of how many organizations.
+    /// Writes down which holds have expired, some in each commit; nothing was set aside for them
+    /// any more. Several processes may do it at once. Returns of how many organizations.
     ///
     /// # Errors
-    /// When the database does not answer or does not take it. The next run does the rest.
+    /// When the database does not answer or does not take all of it. What it takes is done all the
+    /// same, and the next run does the rest.
     pub async fn expire_due(&self) -> Result<usize, HoldError> {
-        let mut swept = 0;
+        let mut swept = BTreeSet::new();
+        let mut failed = BTreeSet::new();
+        let mut first_error = None;
         for _ in 0..MOST_SWEEPS {
             let due = {
                 let mut connection = self.core.db.readers().acquire().await?;
-                store::due_in(&mut connection, self.now(), MOST_SWEPT).await?
+                store::due_in(&mut connection, self.now(), &failed, MOST_SWEPT).await?
             };
-            if due.is_empty() {
-                return Ok(swept);
+            if due.is_empty() || failed.len() > MOST_FAILED {
+                break;
             }
-            swept += due.len();
             // One after another: together they would all be written down in one commit.
-            let mut failed = None;
             for organization in due {
                 let metering = &self.core.metering;
-                let swept = metering.hold(&self.core, organization, HoldAct::Expire, 0);
-                failed = swept.await.err().or(failed);
-            }
-            if let Some(error) = failed {
-                return Err(error);
+                let expired = metering.hold(&self.core, organization, HoldAct::Expire, 0);
+                match expired.await {
+                    Ok(_) => {
+                        swept.insert(organization);
+                    }
+                    // The others still have their turn.
+                    Err(error) => {
+                        failed.insert(organization);
+                        first_error.get_or_insert(error);
+                    }
+                }
             }
         }
-        Ok(swept)
+        first_error.map_or(Ok(swept.len()), Err)
     }
 
     /// Whether a request would be refused from memory, as far as its credit was seen within the
@@ -259,7 +268,10 @@ impl Holds {
         let now = self.core.now();
         let wanted = request.max_output_tokens.unwrap_or(1);
         let book = self.core.metering.known_rates();
-        let quote = desk::quote(&book, &request.model, now, request.input_tokens, wanted);
+        let Some(model) = book.model(&request.model) else {
+            return false;
+        };
+        let quote = desk::quote(model, now, request.input_tokens, wanted);
         let gate = &self.core.holds.gate;
         quote.is_ok_and(|quote| gate.rules_out(organization, &quote, now).is_some())
     }

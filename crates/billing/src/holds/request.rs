@@ -1,6 +1,7 @@
 //! What a client asks of holds, and what is wrong with it.
 
 use types::ids::{ApiKeyId, ProjectId};
+use types::pricing::ModelRates;
 use types::usage::{Repeat, Tokens, UsageEvent};
 
 use super::hold::Hold;
@@ -9,7 +10,7 @@ use crate::metering::{EventFault, MOST_TEXT_BYTES, MOST_TOKENS};
 /// The source of the usage events that captures are. Nobody else may use it.
 pub const HOLD_SOURCE: &str = "hold";
 /// From this HTTP status on the request failed for a reason that its sender does not pay for.
-const PROVIDER_ERROR: i64 = 500;
+pub(super) const PROVIDER_ERROR: i64 = 500;
 
 /// A request that is about to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +106,7 @@ impl From<EventFault> for HoldFault {
             EventFault::CachedAboveInput => Self::CachedAboveInput,
             EventFault::Status => Self::Status,
             EventFault::Latency => Self::Latency,
-            EventFault::ReservedSource | EventFault::TooManySources => {
+            EventFault::ReservedSource | EventFault::TooManySources | EventFault::TooManySeries => {
                 Self::Text { field: "source" }
             }
             EventFault::UnknownModel | EventFault::NoRateYet | EventFault::InTheFuture => {
@@ -144,15 +145,15 @@ impl OpenHold {
     }
 }
 
-impl CaptureHold {
-    /// Whether it is recorded and not charged, its tokens counting as none: a request that
-    /// produced nothing, or that failed on the provider's side. Of a model whose output is not
-    /// billed, such as one for embeddings, nothing else is to be expected.
-    pub(super) fn is_free(&self, bills_output: bool) -> bool {
-        let failed = self.status.is_some_and(|status| status >= PROVIDER_ERROR);
-        failed || (bills_output && self.tokens.output == 0)
-    }
+/// Whether a capture is recorded and not charged, whatever it used: a request that produced
+/// nothing, or that failed on the provider's side. Of a model whose output is not billed, such as
+/// one for embeddings, nothing else is to be expected.
+pub(crate) fn is_free(tokens: Tokens, status: Option<i64>, rates: &ModelRates) -> bool {
+    let failed = status.is_some_and(|status| status >= PROVIDER_ERROR);
+    failed || (rates.output.is_some() && tokens.output == 0)
+}
 
+impl CaptureHold {
     /// The usage event that charges it.
     pub(super) fn event(&self, hold: &Hold) -> UsageEvent {
         UsageEvent {

@@ -1,5 +1,7 @@
 //! Holds as rows, for reading outside of the writer's commits.
 
+use std::collections::BTreeSet;
+
 use sqlx::Row;
 use sqlx::any::AnyRow;
 use types::ids::{HoldId, OrganizationId};
@@ -12,6 +14,8 @@ use crate::{Core, StoreError};
 
 /// Holds forgotten at once: a statement that others need not wait for.
 const MOST_FORGOTTEN: i64 = 1_000;
+/// The most times in one run: it is soon run again.
+const MOST_FORGETS: usize = 1_000;
 /// The most holds whose time is up that are looked at for whose they are.
 const MOST_DUE: i64 = 1_000;
 
@@ -172,7 +176,7 @@ pub(super) async fn forget(core: &Core, before: Timestamp) -> Result<u64, StoreE
     };
     let bound = uuid::Builder::from_unix_timestamp_millis(milliseconds, &[0; 10]).into_uuid();
     let mut forgotten = 0;
-    loop {
+    for _ in 0..MOST_FORGETS {
         let deleted = sqlx::query(FORGET)
             .bind(HoldId::from_uuid(bound).to_string())
             .bind(MOST_FORGOTTEN)
@@ -181,31 +185,43 @@ pub(super) async fn forget(core: &Core, before: Timestamp) -> Result<u64, StoreE
             .rows_affected();
         forgotten += deleted;
         if deleted == 0 {
-            return Ok(forgotten);
+            break;
         }
     }
+    Ok(forgotten)
 }
 
-/// Whose holds are due, those that are due for longest first. Sorted by that before they are told
-/// apart: SQLite would walk through all holds in the order of their organizations otherwise.
-const DUE: &str = "
-    select distinct organization_id from (
-        select organization_id from holds where state = 'open' and expires_at <= $1
-        order by expires_at limit $2) as due
-    limit $3";
+/// Whose holds are due, those that are due for longest first, of all but so many organizations.
+/// Sorted by that before they are told apart: SQLite would walk through all holds in the order of
+/// their organizations otherwise.
+fn whose_due(but: usize) -> String {
+    let others: String = (4..but + 4)
+        .map(|mark| format!(" and organization_id <> ${mark}"))
+        .collect();
+    format!(
+        "select distinct organization_id from (
+             select organization_id from holds where state = 'open' and expires_at <= $1{others}
+             order by expires_at limit $2) as due
+         limit $3"
+    )
+}
 
-/// Organizations with holds whose time is up, at most `most`.
+/// Organizations with holds whose time is up, at most `most` and none of `but`.
 pub(super) async fn due_in(
     connection: &mut ledger::Connection,
     now: Timestamp,
+    but: &BTreeSet<OrganizationId>,
     most: i64,
 ) -> Result<Vec<OrganizationId>, StoreError> {
-    let rows = sqlx::query(DUE)
+    let text = whose_due(but.len());
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(text))
         .bind(micros(now))
         .bind(MOST_DUE)
-        .bind(most)
-        .fetch_all(connection)
-        .await?;
+        .bind(most);
+    for organization in but {
+        query = query.bind(organization.to_string());
+    }
+    let rows = query.fetch_all(connection).await?;
     rows.iter().map(|row| id(row, "organization_id")).collect()
 }
 
@@ -217,7 +233,7 @@ mod tests {
 
     use super::*;
     use crate::db::Db;
-    use crate::holds::rows::sqlite::{due, named};
+    use crate::holds::rows::sqlite::{all_due, due, named};
 
     #[tokio::test]
     async fn no_statement_walks_through_holds_that_it_is_not_about() {
@@ -232,12 +248,15 @@ mod tests {
         for (statement, expected) in [
             (one("id"), "PRIMARY KEY (id=?)"),
             (one("client_id"), by_client),
-            (DUE.to_owned(), "holds_due (expires_at<?)"),
+            (whose_due(0), "holds_due (expires_at<?)"),
+            (whose_due(64), "holds_due (expires_at<?)"),
             (DUE_OF_ONE.to_owned(), due_of_one),
             (HELD_AT.to_owned(), at),
             (FORGET.to_owned(), "PRIMARY KEY (id<?)"),
             (due(1), due_of_one),
             (due(128), due_of_one),
+            (all_due(1), due_of_one),
+            (all_due(128), due_of_one),
             (named("id", 1), "PRIMARY KEY (id=?)"),
             (named("id", 128), "PRIMARY KEY (id=?)"),
             (named("client_id", 1), by_client),

@@ -1,6 +1,6 @@
 //! What is put in order now and then: cards that the gateway is to forget, notices that are too old
 //! to be repeated, usage that a process which ended had not summed up, and a word to the operator
-//! about payments that only another account can end.
+//! about payments and refunds that only another account can end.
 //!
 //! Owns how much is done in one run; what it means is with the cards, the notices and
 //! the sums.
@@ -13,12 +13,14 @@ use crate::db::micros;
 use crate::metering::rollup;
 use crate::payments::detachment;
 use crate::top_up::pending;
-use crate::{Core, StoreError, holds};
+use crate::{Core, StoreError, holds, refunds};
 
 /// The gateway sends a notice again for so long at most, by itself or because a person asks.
 const NOTICES_KEPT: TimeDelta = TimeDelta::days(30);
 /// Notices forgotten at once: a statement that others need not wait for.
 const MOST_NOTICES: i64 = 1_000;
+/// The most times in one run: it is soon run again.
+const MOST_FORGETS: usize = 1_000;
 
 /// What a run did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,6 +33,8 @@ pub struct Tidied {
     pub holds: u64,
     /// Open payments of another account of the gateway, which wait for its keys.
     pub payments_elsewhere: i64,
+    /// The same of refunds, whose credit is out of the balance meanwhile.
+    pub refunds_elsewhere: i64,
 }
 
 /// See [`crate::Billing::housekeeping`].
@@ -55,6 +59,8 @@ impl Housekeeping {
         let mut connection = self.core.db.readers().acquire().await?;
         let account = self.core.gateway.account();
         let payments_elsewhere = pending::count_elsewhere_in(&mut connection, account).await?;
+        let refunds_elsewhere =
+            refunds::store::count_elsewhere_in(&mut connection, account).await?;
         drop(connection);
         // Last: if one organization's usage cannot be summed up, all else is done.
         rollup::catch_up_left_behind(&self.core).await?;
@@ -63,6 +69,7 @@ impl Housekeeping {
             notices,
             holds,
             payments_elsewhere,
+            refunds_elsewhere,
         })
     }
 
@@ -74,7 +81,7 @@ impl Housekeeping {
             .execute(self.core.db.writers())
             .await?;
         let mut forgotten = 0;
-        loop {
+        for _ in 0..MOST_FORGETS {
             let deleted = sqlx::query(
                 "delete from gateway_events where id in (
                      select id from gateway_events where received_at < $1
@@ -87,8 +94,9 @@ impl Housekeeping {
             .rows_affected();
             forgotten += deleted;
             if deleted == 0 {
-                return Ok(forgotten);
+                break;
             }
         }
+        Ok(forgotten)
     }
 }

@@ -14,21 +14,16 @@ use types::payment::DeclineReason;
 use crate::crash::{CrashPoint, reach};
 use crate::payments::customer::find_customer;
 use crate::payments::gateway::{GatewayError, GatewayIntent, Outcome};
+use crate::payments::patience::{KEY_LIFETIME, NEVER_ARRIVED, Pause};
 use crate::top_up::state::State;
 use crate::top_up::store::TopUp;
 use crate::top_up::{ChargeError, SettleError, charge, pending, settle, store};
 use crate::{Core, StoreError};
 
-/// The gateway forgets keys after 24 hours; an hour less, so that none is used at the edge.
-const KEY_LIFETIME: TimeDelta = TimeDelta::hours(23);
-/// A charge that the gateway does not have by then never reached it: well past the last repeat.
-const NEVER_ARRIVED: TimeDelta = TimeDelta::hours(24);
 /// Whoever has not answered their bank for so long has given the payment up.
 const GIVEN_UP: TimeDelta = TimeDelta::hours(24);
 /// Payments asked about in one run.
 const MOST_PAYMENTS: u32 = 50;
-const SHORTEST_PAUSE: TimeDelta = TimeDelta::seconds(10);
-const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
 
 /// What a run did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,8 +48,8 @@ impl Reconciliation {
         &self.core
     }
 
-    /// Asks about each payment whose turn it is. One that cannot be settled now is asked about
-    /// again, ever less often as it grows old.
+    /// Asks about each payment whose turn it is, until the gateway falls silent: the others keep
+    /// theirs. One that cannot be settled now is asked about again, ever less often as it grows old.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -73,13 +68,16 @@ impl Reconciliation {
         let mut done = Reconciled::default();
         for top_up in due {
             match self.reconcile(&top_up).await {
-                Ok(None) => {}
-                Ok(Some(state)) => {
+                Ok(Turn::Elsewhere) => {}
+                Ok(Turn::Settled) => {
                     done.asked += 1;
-                    if state == "pending" {
-                        done.still_pending += 1;
-                    } else {
-                        done.settled += 1;
+                    done.settled += 1;
+                }
+                Ok(Turn::StillPending(answered)) => {
+                    done.asked += 1;
+                    done.still_pending += 1;
+                    if answered == Answered::Silence {
+                        break;
                     }
                 }
                 // The others still have their turn.
@@ -91,24 +89,30 @@ impl Reconciliation {
         Ok(done)
     }
 
-    /// The payment's state afterwards; `None` when another process has its turn.
-    async fn reconcile(&self, top_up: &TopUp) -> Result<Option<&'static str>, StoreError> {
+    async fn reconcile(&self, top_up: &TopUp) -> Result<Turn, StoreError> {
         let now = self.core.now();
-        let pause = ((now - top_up.created_at) / 4).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+        let pause = Pause::MONEY.at_age(now - top_up.created_at);
         let mut tx = self.core.db.begin().await?;
         let is_ours = pending::claim_in(&mut tx, top_up.payment, now, now + pause).await?;
         tx.commit().await?;
         if !is_ours {
-            return Ok(None);
+            return Ok(Turn::Elsewhere);
         }
         reach(CrashPoint::ReconciliationBeforeCall);
+        let mut answered = Answered::Something;
         if let Err(error) = self.ask(top_up).await {
             tracing::warn!(top_up = %top_up.id, %error, "a payment cannot be settled yet");
+            if error.is_silence() {
+                answered = Answered::Silence;
+            }
         }
         reach(CrashPoint::ReconciliationAfterSettling);
         let mut connection = self.core.db.readers().acquire().await?;
         let after = store::get_by_payment_in(&mut connection, top_up.payment).await?;
-        Ok(Some(after.state.payment_state()))
+        Ok(match after.state.payment_state() {
+            "pending" => Turn::StillPending(answered),
+            _ => Turn::Settled,
+        })
     }
 
     /// Asks about one payment, whether or not it is its turn, and settles what the gateway says.
@@ -126,7 +130,11 @@ impl Reconciliation {
             match charge(&self.core, top_up, &customer).await {
                 // The settings changed since the first try: what that one did is looked up.
                 Err(ChargeError::Silent(GatewayError::KeyReused)) => {}
-                charged => return Ok(charged?),
+                // A customer that is gone is replaced when its organization pays next.
+                charged => {
+                    charged?;
+                    return Ok(());
+                }
             }
         }
         let found = self
@@ -166,6 +174,20 @@ impl Reconciliation {
     }
 }
 
+/// What came of a payment's turn.
+enum Turn {
+    /// Another process has it.
+    Elsewhere,
+    StillPending(Answered),
+    Settled,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answered {
+    Something,
+    Silence,
+}
+
 /// Why a payment stays pending.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AskError {
@@ -177,4 +199,13 @@ pub(crate) enum AskError {
     Settle(#[from] SettleError),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl AskError {
+    const fn is_silence(&self) -> bool {
+        match self {
+            Self::Gateway(error) | Self::Charge(ChargeError::Silent(error)) => error.is_silence(),
+            Self::Charge(ChargeError::Settle(_)) | Self::Settle(_) | Self::Store(_) => false,
+        }
+    }
 }

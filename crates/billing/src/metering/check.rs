@@ -1,10 +1,9 @@
 //! What an event must be before it is priced.
 
 use chrono::TimeDelta;
-use sha2::{Digest, Sha256};
 use types::money::Cost;
 use types::time::Timestamp;
-use types::usage::{Repeat, UsageEvent};
+use types::usage::UsageEvent;
 
 use crate::holds::HOLD_SOURCE;
 
@@ -17,6 +16,8 @@ pub const MOST_TOKENS: i64 = 100_000_000;
 pub const MOST_COST: Cost = Cost::from_picos(1_000_000_000_000_000);
 /// The most sources of an organization; what is captured of holds has one beyond it.
 pub const MOST_SOURCES: i64 = 1_000;
+/// The most series of an organization: projects, keys and models that have ever been used together.
+pub const MOST_SERIES: i64 = 50_000;
 /// How far a sender's clock may be ahead of ours.
 const AHEAD: TimeDelta = TimeDelta::hours(1);
 
@@ -52,6 +53,11 @@ pub enum EventFault {
          reports, not a request: use one that is there"
     )]
     TooManySources,
+    #[error(
+        "the organization has used {MOST_SERIES} combinations of data.project_id, data.api_key_id \
+         and data.model, the most there may be; use one that is there"
+    )]
+    TooManySeries,
 }
 
 impl EventFault {
@@ -66,7 +72,7 @@ impl EventFault {
             Self::Latency => "data.latency_ms",
             Self::InTheFuture => "time",
             Self::UnknownModel | Self::NoRateYet => "data.model",
-            Self::CostTooLarge => "data",
+            Self::CostTooLarge | Self::TooManySeries => "data",
             Self::UnknownProject => "data.project_id",
             Self::UnknownApiKey => "data.api_key_id",
         }
@@ -84,6 +90,7 @@ impl EventFault {
             | Self::InTheFuture
             | Self::CostTooLarge => "invalid_event",
             Self::TooManySources => "too_many_sources",
+            Self::TooManySeries => "too_many_series",
             Self::UnknownModel | Self::NoRateYet => "unknown_model",
             Self::UnknownProject => "unknown_project",
             Self::UnknownApiKey => "unknown_api_key",
@@ -147,48 +154,4 @@ pub(super) fn event(event: &UsageEvent, now: Timestamp) -> Result<(), EventFault
 
 fn is_usable(text: &str) -> bool {
     (1..=MOST_TEXT_BYTES).contains(&text.len()) && !text.chars().any(char::is_control)
-}
-
-/// The first 128 bits of the SHA-256 over what a repeat must say again. What the sender left out
-/// stays left out, so that a replay without a time is the same event.
-pub(super) fn content_hash(event: &UsageEvent) -> [u8; 16] {
-    let mut content = Content(Sha256::new());
-    content.text(Some(&event.model));
-    content.number(Some(event.tokens.input));
-    content.number(Some(event.tokens.cached_input));
-    content.number(Some(event.tokens.output));
-    if event.repeat == Repeat::Everything {
-        content.number(event.occurred_at.map(|at| at.timestamp_micros()));
-        content.number(event.status);
-        content.number(event.latency_ms);
-        content.id(event.project.map(|id| id.as_uuid()));
-        content.id(event.api_key.map(|id| id.as_uuid()));
-        content.text(event.request_id.as_deref());
-        content.text(event.subject.as_deref());
-        content.text(event.claimed_cost.map(|cost| cost.exact()).as_deref());
-    }
-    let mut hash = [0; 16];
-    hash.copy_from_slice(&content.0.finalize()[..16]);
-    hash
-}
-
-/// Parts of a content, told apart: what is left out is not what is empty or zero, and no two
-/// lists of parts run together to the same bytes.
-struct Content(Sha256);
-
-impl Content {
-    fn text(&mut self, text: Option<&str>) {
-        self.number(text.map(|text| i64::try_from(text.len()).unwrap_or(i64::MAX)));
-        self.0.update(text.unwrap_or_default().as_bytes());
-    }
-
-    fn number(&mut self, number: Option<i64>) {
-        self.0.update([u8::from(number.is_some())]);
-        self.0.update(number.unwrap_or_default().to_be_bytes());
-    }
-
-    fn id(&mut self, id: Option<uuid::Uuid>) {
-        self.0.update([u8::from(id.is_some())]);
-        self.0.update(id.unwrap_or_default().as_bytes());
-    }
 }

@@ -3,14 +3,15 @@
 //! Owns the rule of replays: the same source and id with the same content counts once, with other
 //! content it is refused. What becomes of holds is `hold_jobs`'s.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use types::ids::OrganizationId;
 use types::time::Timestamp;
 
 use super::bulk::{Known, UniqueKey};
-use super::check::EventFault;
-use super::priced::{Priced, SourceKey};
+use super::content::ContentHash;
+use super::numbers::Found;
+use super::priced::Priced;
 use super::queue::{Job, Outcome, Task};
 use super::{FirstUse, IngestError, Ingested};
 use crate::StoreError;
@@ -26,11 +27,11 @@ pub(super) struct Chosen<'e> {
 }
 
 /// Job by job, in the order in which they came: all of a job's new events are counted, or none.
-/// `refused` are the sources that are too many.
+/// `found` knows whose sources or series are too many.
 pub(super) fn choose<'e>(
     jobs: &'e [Job],
     known: &HashMap<UniqueKey, Known>,
-    refused: &HashSet<SourceKey>,
+    found: &Found,
     now: Timestamp,
     source_no: impl Fn(&Priced) -> Result<i64, StoreError>,
 ) -> Result<Chosen<'e>, StoreError> {
@@ -38,17 +39,16 @@ pub(super) fn choose<'e>(
         new: BTreeMap::new(),
         outcomes: Vec::with_capacity(jobs.len()),
     };
-    let mut taken: HashMap<UniqueKey, [u8; 16]> = HashMap::new();
+    let mut taken: HashMap<UniqueKey, ContentHash> = HashMap::new();
     for job in jobs {
         let Task::Usage { events, sent, .. } = &job.task else {
             chosen.outcomes.push(None);
             continue;
         };
-        let too_many = events
+        let mut too_many = events
             .iter()
-            .find(|(_, priced)| refused.contains(&priced.source));
-        if let Some((index, _)) = too_many {
-            let (index, fault) = (*index, EventFault::TooManySources);
+            .filter_map(|(index, priced)| Some((*index, found.fault(priced)?)));
+        if let Some((index, fault)) = too_many.next() {
             let outcome = Outcome::Usage(Err(IngestError::Event { index, fault }));
             chosen.outcomes.push(Some(outcome));
             continue;
@@ -79,7 +79,7 @@ pub(super) fn choose<'e>(
 fn new_of<'e>(
     events: &[(usize, (&'e Priced, i64))],
     known: &HashMap<UniqueKey, Known>,
-    taken: &mut HashMap<UniqueKey, [u8; 16]>,
+    taken: &mut HashMap<UniqueKey, ContentHash>,
     now: Timestamp,
 ) -> Result<Vec<(&'e Priced, i64)>, IngestError> {
     let mut new = Vec::with_capacity(events.len());
@@ -91,7 +91,7 @@ fn new_of<'e>(
             .or_else(|| taken.get(&unique).map(|hash| (*hash, now)));
         match earlier {
             None => new.push((*priced, *source_no)),
-            Some((content_hash, _)) if content_hash == priced.content_hash => {}
+            Some((content_hash, _)) if content_hash.says_the_same(priced.content_hash) => {}
             Some((_, received_at)) => {
                 let (index, first) = (*index, FirstUse::Received(received_at));
                 return Err(IngestError::Conflict { index, first });

@@ -7,7 +7,7 @@
 //! books are locked: however long that took, no lot pays past its end and nothing is booked into a
 //! past that was told already.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::SubsecRound;
 use ledger::bulk::Head;
@@ -15,10 +15,11 @@ use types::ids::OrganizationId;
 use types::time::Timestamp;
 
 use super::batches::Batches;
-use super::bulk::{Bulk, BulkTx, UniqueKey, WriteError, Writes};
+use super::bulk::{Bulk, BulkTx, EventRow, UniqueKey, WriteError, Writes};
 use super::choose::{Chosen, choose};
 use super::hold_jobs;
-use super::priced::{Priced, SeriesKey, SourceKey};
+use super::numbers::{Given, Numbers};
+use super::priced::Priced;
 use super::queue::{Job, Outcome, Task};
 use super::rollup::counted::sum_up;
 use super::rollup::sums::BatchSums;
@@ -29,8 +30,6 @@ use crate::holds::gate::{Gate, Sight, Turn};
 
 /// How often a commit is tried while others count the same events at the same time.
 const MOST_ATTEMPTS: usize = 8;
-/// The most numbers that are remembered; beyond it they are looked up again.
-const MOST_NUMBERS: usize = 100_000;
 
 /// The locked books of a commit.
 pub(super) type Heads = BTreeMap<OrganizationId, Head>;
@@ -49,42 +48,6 @@ pub(super) enum Look {
     IfTaken,
     /// Before they are written: replays are likely.
     First,
-}
-
-/// The numbers of sources and series, as committed.
-#[derive(Default)]
-pub(super) struct Numbers {
-    sources: HashMap<SourceKey, i64>,
-    series: HashMap<SeriesKey, i64>,
-}
-
-/// Sources that get no number: their organizations have too many.
-type RefusedSources = HashSet<SourceKey>;
-
-impl Numbers {
-    fn learn(&mut self, found: Self) {
-        if self.sources.len() + self.series.len() > MOST_NUMBERS {
-            *self = Self::default();
-        }
-        self.sources.extend(found.sources);
-        self.series.extend(found.series);
-    }
-
-    fn source_no(&self, found: &Self, priced: &Priced) -> Result<i64, StoreError> {
-        let known = self.sources.get(&priced.source);
-        known
-            .or_else(|| found.sources.get(&priced.source))
-            .copied()
-            .ok_or_else(|| StoreError::Inconsistent("a source without number".to_owned()))
-    }
-
-    fn series_no(&self, found: &Self, priced: &Priced) -> Result<i64, StoreError> {
-        let known = self.series.get(&priced.series);
-        known
-            .or_else(|| found.series.get(&priced.series))
-            .copied()
-            .ok_or_else(|| StoreError::Inconsistent("a series without number".to_owned()))
-    }
 }
 
 /// Why nothing of a commit is known to be kept.
@@ -166,37 +129,30 @@ async fn attempt<B: Bulk>(
     if tx.rate_count().await? != rate_count {
         return Err(AttemptError::Commit(CommitError::NewRates));
     }
-    let (found, refused) = find_numbers(&mut tx, numbers, jobs).await?;
-    let source_no = |priced: &Priced| numbers.source_no(&found, priced);
-    let series_no = |priced: &Priced| numbers.series_no(&found, priced);
+    let found = numbers.find_in(&mut tx, jobs).await?;
+    let numbered = Given {
+        known: numbers,
+        found: &found,
+    };
     let known = match look {
         Look::IfTaken => HashMap::new(),
-        Look::First => tx.known(&reported_keys(jobs, &refused, source_no)?).await?,
+        Look::First => tx.known(&reported_keys(jobs, numbered)?).await?,
     };
     let next_look = if known.is_empty() {
         Look::IfTaken
     } else {
         Look::First
     };
-    let Chosen { new, mut outcomes } =
-        choose(jobs, &known, &refused, place.clock.now(), source_no)?;
-    let mut counting: BTreeSet<OrganizationId> = hold_jobs::capturing(jobs).collect();
-    counting.extend(new.keys());
-    let mut concerned: BTreeSet<OrganizationId> = new.keys().copied().collect();
-    let nos = match counting.len() {
-        0 => Vec::new(),
-        count => tx.batch_nos(count).await?,
-    };
-    let mut batches = Batches::number(counting, nos)?;
-    let mut events = batches.add(new, series_no)?;
-    if !events.is_empty() {
-        tx.write_events(&events).await?;
-    }
+    let source_no = |priced: &Priced| numbered.source_no(priced);
+    let chosen = choose(jobs, &known, &found, place.clock.now(), source_no)?;
+    let mut counting = Counting::write(&mut tx, jobs, chosen, numbered).await?;
     let asked = hold_jobs::asked(jobs);
+    let mut concerned: BTreeSet<OrganizationId> =
+        counting.batches.organizations().into_iter().collect();
     concerned.extend(asked.iter().flat_map(|asked| &asked.organizations));
     if concerned.is_empty() {
         return Ok(Committed {
-            outcomes: all_of(outcomes)?,
+            outcomes: all_of(counting.outcomes)?,
             sight: None,
             next_look,
             sums: Vec::new(),
@@ -209,26 +165,17 @@ async fn attempt<B: Bulk>(
         None => None,
     };
     if let Some(desk) = &mut desk {
-        let captured = hold_jobs::act(desk, jobs, &mut outcomes, now, source_no)?;
-        let captures = batches.add(captured, series_no)?;
-        if !captures.is_empty() {
-            tx.write_events(&captures).await?;
-            events.extend(captures);
-            events.sort_unstable_by_key(|row| (row.batch_no, row.position));
-        }
+        counting.capture(&mut tx, jobs, desk, numbered, now).await?;
     }
-    let mut writes = Writes::default();
-    if !events.is_empty() {
-        let carries = tx.carries(&batches.organizations()).await?;
-        batches.plan(&mut writes, &mut locked.heads, &carries, rate_count, now)?;
+    let mut writes = counting.plan(&mut tx, &mut locked, rate_count).await?;
+    if let Some(desk) = &mut desk {
+        let (heads, outcomes) = (&mut locked.heads, &mut counting.outcomes);
+        writes.holds = hold_jobs::settle(desk, jobs, outcomes, heads, &counting.events, now)?;
     }
-    if let Some(desk) = desk {
-        let heads = &mut locked.heads;
-        writes.holds = hold_jobs::settle(desk, jobs, &mut outcomes, heads, &events, now)?;
-    }
-    let available = hold_jobs::known_available(&locked.heads, asked.as_ref(), now)?;
-    let sums = sum_up(&writes.batches, &events)?;
-    let outcomes = all_of(outcomes)?;
+    let looked = asked.as_ref().zip(desk.as_ref());
+    let available = hold_jobs::known_available(&locked.heads, looked, now)?;
+    let sums = sum_up(&writes.batches, &counting.events)?;
+    let outcomes = all_of(counting.outcomes)?;
     if !writes.batches.is_empty() || !writes.holds.is_empty() {
         let heads = locked.heads.into_values();
         writes.heads = heads.filter(Head::is_changed).collect();
@@ -243,6 +190,81 @@ async fn attempt<B: Bulk>(
         next_look,
         sums,
     })
+}
+
+/// The new events of a commit, batch by batch, and what each job is answered.
+struct Counting<'j> {
+    batches: Batches<'j>,
+    events: Vec<EventRow<'j>>,
+    /// Nothing yet for what is asked about holds.
+    outcomes: Vec<Option<Outcome>>,
+}
+
+impl<'j> Counting<'j> {
+    /// Writes those that are reported.
+    async fn write(
+        tx: &mut impl BulkTx,
+        jobs: &'j [Job],
+        chosen: Chosen<'j>,
+        numbered: Given<'_>,
+    ) -> Result<Self, AttemptError> {
+        let mut counting: BTreeSet<OrganizationId> = hold_jobs::capturing(jobs).collect();
+        counting.extend(chosen.new.keys());
+        let nos = match counting.len() {
+            0 => Vec::new(),
+            count => tx.batch_nos(count).await?,
+        };
+        let mut batches = Batches::number(counting, nos)?;
+        let events = batches.add(chosen.new, |priced| numbered.series_no(priced))?;
+        if !events.is_empty() {
+            tx.write_events(&events).await?;
+        }
+        Ok(Self {
+            batches,
+            events,
+            outcomes: chosen.outcomes,
+        })
+    }
+
+    /// Writes those that captures of holds are, and does what else is asked before holds are opened.
+    async fn capture(
+        &mut self,
+        tx: &mut impl BulkTx,
+        jobs: &'j [Job],
+        desk: &mut Desk,
+        numbered: Given<'_>,
+        now: Timestamp,
+    ) -> Result<(), AttemptError> {
+        let source_no = |priced: &Priced| numbered.source_no(priced);
+        let captured = hold_jobs::act(desk, jobs, &mut self.outcomes, now, source_no)?;
+        let captures = self
+            .batches
+            .add(captured, |priced| numbered.series_no(priced))?;
+        if !captures.is_empty() {
+            tx.write_events(&captures).await?;
+            self.events.extend(captures);
+            self.events
+                .sort_unstable_by_key(|row| (row.batch_no, row.position));
+        }
+        Ok(())
+    }
+
+    /// What they move.
+    async fn plan(
+        &self,
+        tx: &mut impl BulkTx,
+        locked: &mut Locked,
+        rate_count: i64,
+    ) -> Result<Writes, StoreError> {
+        let mut writes = Writes::default();
+        if !self.events.is_empty() {
+            let carries = tx.carries(&self.batches.organizations()).await?;
+            let (heads, now) = (&mut locked.heads, locked.now);
+            self.batches
+                .plan(&mut writes, heads, &carries, rate_count, now)?;
+        }
+        Ok(writes)
+    }
 }
 
 /// The locked books of a commit, with the gate's turn and the time that were taken under the locks.
@@ -272,58 +294,19 @@ impl Locked {
     }
 }
 
-fn all_events(jobs: &[Job]) -> impl Iterator<Item = &Priced> {
-    jobs.iter().flat_map(Job::events)
-}
-
 /// The keys of those that may have been counted before: whether a capture was is known by its hold.
-fn reported_keys(
-    jobs: &[Job],
-    refused: &RefusedSources,
-    source_no: impl Fn(&Priced) -> Result<i64, StoreError>,
-) -> Result<Vec<UniqueKey>, StoreError> {
+fn reported_keys(jobs: &[Job], numbered: Given<'_>) -> Result<Vec<UniqueKey>, StoreError> {
     let reports = jobs
         .iter()
         .filter(|job| matches!(job.task, Task::Usage { .. }));
     reports
         .flat_map(Job::events)
-        .filter(|priced| !refused.contains(&priced.source))
-        .map(|priced| Ok((priced.key, source_no(priced)?)))
+        .filter(|priced| numbered.found.fault(priced).is_none())
+        .map(|priced| Ok((priced.key, numbered.source_no(priced)?)))
         .collect()
 }
 
 fn all_of(outcomes: Vec<Option<Outcome>>) -> Result<Vec<Outcome>, StoreError> {
     let outcomes: Option<Vec<Outcome>> = outcomes.into_iter().collect();
     outcomes.ok_or_else(|| StoreError::Inconsistent("a job without an outcome".to_owned()))
-}
-
-/// The numbers that are not remembered yet, and the sources that get none.
-async fn find_numbers(
-    tx: &mut impl BulkTx,
-    numbers: &Numbers,
-    jobs: &[Job],
-) -> Result<(Numbers, RefusedSources), StoreError> {
-    let mut found = Numbers::default();
-    let mut refused = RefusedSources::new();
-    let sources: BTreeSet<&SourceKey> = all_events(jobs)
-        .map(|priced| &priced.source)
-        .filter(|key| !numbers.sources.contains_key(key))
-        .collect();
-    if !sources.is_empty() {
-        let sources: Vec<&SourceKey> = sources.into_iter().collect();
-        found.sources = tx.source_nos(&sources).await?;
-        let left_out = sources.into_iter();
-        let left_out = left_out.filter(|key| !found.sources.contains_key(key));
-        refused.extend(left_out.cloned());
-    }
-    let series: HashSet<&SeriesKey> = all_events(jobs)
-        .map(|priced| &priced.series)
-        .filter(|key| !numbers.series.contains_key(key))
-        .collect();
-    if !series.is_empty() {
-        let series: Vec<&SeriesKey> = series.into_iter().collect();
-        let nos = tx.series_nos(&series).await?;
-        found.series = series.into_iter().cloned().zip(nos).collect();
-    }
-    Ok((found, refused))
 }

@@ -11,7 +11,7 @@ use types::balance::Balance;
 use types::ids::{HoldId, OrganizationId};
 use types::money::Money;
 use types::time::Timestamp;
-use types::usage::{Tokens, UsageEvent};
+use types::usage::UsageEvent;
 
 use super::bulk::EventRow;
 use super::check;
@@ -29,7 +29,7 @@ pub(crate) enum HoldAct {
     Heartbeat(HoldId),
     Release(HoldId),
     Capture(HoldId, Box<Priced>),
-    /// Writes down what has expired, which comes first in every commit that looks at holds.
+    /// Writes down some of what has expired, which comes first in every commit that looks at holds.
     Expire,
 }
 
@@ -53,9 +53,9 @@ impl HoldAct {
     }
 
     /// Gives it the prices of another book.
-    pub(super) fn reprice(&mut self, book: &RateBook, now: Timestamp) -> Result<(), HoldFault> {
+    pub(super) fn reprice(&mut self, book: &RateBook) -> Result<(), HoldFault> {
         match self {
-            Self::Open(new) => new.reprice(book, now),
+            Self::Open(new) => new.reprice(book),
             Self::Capture(_, priced) => Ok(priced.reprice(book)?),
             Self::Heartbeat(_) | Self::Release(_) | Self::Expire => Ok(()),
         }
@@ -70,7 +70,7 @@ impl super::Metering {
         model: &str,
         at: Timestamp,
     ) -> Result<std::sync::Arc<RateBook>, StoreError> {
-        let book = self.rates.current();
+        let book = self.rates.recent(core.db.readers(), core.now()).await;
         let has_price = book
             .model(model)
             .is_some_and(|versions| versions.at(at).is_some());
@@ -104,23 +104,15 @@ impl super::Metering {
     }
 }
 
-/// A capture's event, checked and priced. One that is free counts as without tokens; a repeat must
-/// say the same all the same.
+/// A capture's event, checked and priced.
 pub(crate) fn price_capture(
-    mut event: UsageEvent,
-    is_free: bool,
+    event: UsageEvent,
     owner: Owner,
     book: &RateBook,
     now: Timestamp,
 ) -> Result<Priced, HoldFault> {
     check::event(&event, now)?;
-    let said = check::content_hash(&event);
-    if is_free {
-        event.tokens = Tokens::default();
-    }
-    let mut priced = Priced::new(event, owner, book, now)?;
-    priced.content_hash = said;
-    Ok(priced)
+    Ok(Priced::new(event, owner, book, now)?)
 }
 
 /// Which holds a commit of these jobs needs; `None`: it is about usage alone.
@@ -202,7 +194,7 @@ fn act_once<'e>(
         HoldAct::Heartbeat(id) => (desk.heartbeat(organization, *id, now).map(Some), None),
         HoldAct::Release(id) => (desk.release(organization, *id, now).map(Some), None),
         HoldAct::Capture(id, priced) => {
-            let content = (priced.content_hash, priced.cost);
+            let content = (priced.content_hash.0, priced.cost);
             match desk.capture(organization, *id, content, now) {
                 Ok((is_new, hold)) => (Ok(Some(hold)), is_new.then_some(&**priced)),
                 Err(error) => (Err(error), None),
@@ -214,7 +206,7 @@ fn act_once<'e>(
 /// Grants the openings among `jobs` out of what is left, and lays out what is written. `outcomes`
 /// has a place for each job; those of openings are empty.
 pub(super) fn settle(
-    mut desk: Desk,
+    desk: &mut Desk,
     jobs: &[Job],
     outcomes: &mut [Option<Outcome>],
     heads: &mut BTreeMap<OrganizationId, Head>,
@@ -229,7 +221,7 @@ pub(super) fn settle(
         } = &job.task
         {
             let head = get_head(heads, job.organization)?;
-            let available = available(head, now)?;
+            let available = available(head, desk.held(head)?.amount, now)?;
             let opened = desk.open(head, available, new, now).map(Some);
             *outcome = Some(Outcome::Hold(opened));
         }
@@ -247,36 +239,42 @@ pub(super) fn settle(
             (HoldId::from_uuid(id), place)
         })
         .collect();
-    Ok(desk.into_writes(&places))
+    Ok(desk.take_writes(&places))
 }
 
 /// What organizations have available, of those whose holds the commit has looked at or that have
 /// none: the note of what is held counts what has expired until it is looked at.
 pub(super) fn known_available(
     heads: &BTreeMap<OrganizationId, Head>,
-    asked: Option<&Asked>,
+    looked: Option<(&Asked, &Desk)>,
     now: Timestamp,
 ) -> Result<Vec<(OrganizationId, Money)>, StoreError> {
-    let has_looked = |head: &Head| {
+    let mut known = Vec::with_capacity(heads.len());
+    for head in heads.values() {
         let organization = head.organization();
-        asked.is_some_and(|asked| asked.organizations.binary_search(&organization).is_ok())
-    };
-    heads
-        .values()
-        .filter(|head| head.held().count == 0 || has_looked(head))
-        .map(|head| Ok((head.organization(), available(head, now)?)))
-        .collect()
+        let looked =
+            looked.filter(|(asked, _)| asked.organizations.binary_search(&organization).is_ok());
+        let held = match looked {
+            Some((_, desk)) => desk.held(head)?.amount,
+            None if head.held().count == 0 => Money::ZERO,
+            None => continue,
+        };
+        known.push((organization, available(head, held, now)?));
+    }
+    Ok(known)
 }
 
-/// What new requests of an organization may spend.
-fn available(head: &Head, now: Timestamp) -> Result<Money, StoreError> {
+/// What new requests of an organization may spend. Where a server's clock was ahead, lots pay by
+/// the time that is booked at, so their end is judged by that.
+fn available(head: &Head, held: Money, now: Timestamp) -> Result<Money, StoreError> {
     let organization = head.organization();
+    let now = now.max(head.booked_at());
     let of = |account| head.balance_of(&account).unwrap_or(Money::ZERO);
     let mut balance = Balance {
         prepaid: of(chart::prepaid(organization)),
         promotional: of(chart::promotional(organization)),
         owed: of(chart::owed(organization)),
-        held: head.held().amount,
+        held,
         expired: Money::ZERO,
     };
     for lot in head.open_lots().filter(|lot| lot.is_expired(now)) {

@@ -4,13 +4,17 @@
 //! writer, which commits all that waits in one transaction. When a call returns, its events are
 //! durable: all of them are counted, or none is.
 
+mod aside;
 mod batches;
 mod bulk;
 mod check;
+mod checkpoint;
 mod choose;
 mod commit;
+mod content;
 mod event_key;
 pub(crate) mod hold_jobs;
+mod numbers;
 mod owners;
 mod priced;
 mod queue;
@@ -34,7 +38,8 @@ use types::usage::UsageEvent;
 use crate::pricing::book::RateBook;
 use crate::tenancy::api_keys::ApiKeyCaller;
 use crate::{Core, Problem, ProblemKind, StoreError};
-pub use check::{EventFault, MOST_COST, MOST_SOURCES, MOST_TEXT_BYTES, MOST_TOKENS};
+pub use check::{EventFault, MOST_COST, MOST_SERIES, MOST_SOURCES, MOST_TEXT_BYTES, MOST_TOKENS};
+use content::ContentHash;
 use event_key::EventKey;
 pub(crate) use priced::{Owner, Priced};
 use queue::Task;
@@ -207,6 +212,11 @@ impl Usage {
 }
 
 impl Metering {
+    /// Asks whether there are newer prices.
+    pub(crate) async fn refresh_rates(&self, core: &Core) -> Result<(), StoreError> {
+        self.rates.refresh(core.db.readers()).await.map(drop)
+    }
+
     /// Whose a request is: whom it names, if they are the organization's; where it names none, the
     /// reporting key's.
     pub(crate) async fn owner(
@@ -244,13 +254,13 @@ fn can_price(book: &RateBook, event: &UsageEvent, now: Timestamp) -> bool {
 
 /// Drops repeats within the call.
 fn distinct(events: Vec<(usize, Priced)>) -> Result<Vec<(usize, Priced)>, IngestError> {
-    let mut seen: HashMap<(String, EventKey), (usize, [u8; 16])> =
+    let mut seen: HashMap<(String, EventKey), (usize, ContentHash)> =
         HashMap::with_capacity(events.len());
     let mut kept = Vec::with_capacity(events.len());
     for (index, priced) in events {
         let unique = (priced.event.source.clone(), priced.key);
         match seen.get(&unique) {
-            Some((_, content_hash)) if *content_hash == priced.content_hash => {}
+            Some((_, content_hash)) if content_hash.says_the_same(priced.content_hash) => {}
             Some((first, _)) => {
                 let first = FirstUse::InThisCall { index: *first };
                 return Err(IngestError::Conflict { index, first });

@@ -8,7 +8,9 @@ use types::time::Timestamp;
 use types::usage::UsageEvent;
 
 use super::check::{self, EventFault};
+use super::content::ContentHash;
 use super::event_key::{EventKey, KeyForm};
+use crate::holds::{HOLD_SOURCE, is_free};
 use crate::pricing::book::RateBook;
 
 /// Who makes the ids, and in which form they are.
@@ -33,7 +35,7 @@ pub(crate) struct SeriesKey {
 pub(crate) struct Priced {
     pub(crate) source: SourceKey,
     pub(crate) key: EventKey,
-    pub(crate) content_hash: [u8; 16],
+    pub(crate) content_hash: ContentHash,
     pub(crate) series: SeriesKey,
     pub(crate) occurred_at: Timestamp,
     pub(crate) cost: Cost,
@@ -71,7 +73,7 @@ impl Priced {
                 form: key.form,
             },
             key,
-            content_hash: check::content_hash(&event),
+            content_hash: ContentHash::of(&event),
             series: SeriesKey {
                 organization,
                 project,
@@ -118,6 +120,9 @@ fn price(
 ) -> Result<(Arc<str>, Timestamp, Cost), EventFault> {
     let rates = book.model(&event.model).ok_or(EventFault::UnknownModel)?;
     let (effective_at, model_rates) = rates.at(at).ok_or(EventFault::NoRateYet)?;
+    if event.source == HOLD_SOURCE && is_free(event.tokens, event.status, &model_rates) {
+        return Ok((rates.name(), effective_at, Cost::ZERO));
+    }
     let cost = model_rates
         .cost(event.tokens)
         .ok()

@@ -1,8 +1,9 @@
 //! What waits to be committed: bounded by count and by bytes. A full queue refuses at once, so
 //! that a gateway hears within moments that it must slow down.
 //!
-//! Holds wait in a row of their own and go first, and while there are any, commits are short: a
-//! request that waits to run must not wait for the reports of those that have run.
+//! Holds wait in a row of their own and go first and alone, and while there are any, commits of
+//! reports are short: a request that waits to run must not wait for the reports of those that have
+//! run.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +27,8 @@ const MOST_KIBIBYTES: usize = 32 * 1024;
 
 /// The most events in one commit.
 const MOST_EVENTS: usize = 8_192;
-/// The most while there are holds: a few milliseconds.
-const MOST_EVENTS_BESIDE_HOLDS: usize = 1_024;
+/// At how many no further call's are taken while there are holds: a few milliseconds.
+const ENOUGH_EVENTS_BESIDE_HOLDS: usize = 256;
 /// The most holds in one commit.
 const MOST_HOLDS: usize = 1_024;
 /// How long after the last hold another is expected.
@@ -43,6 +44,8 @@ pub(super) struct Job {
     /// How many versions of rates there were when it was priced.
     pub(super) rate_count: i64,
     pub(super) task: Task,
+    /// How often its commit has waited for a lock in vain.
+    pub(super) waits: u32,
     /// Given back when the job is done.
     room: [OwnedSemaphorePermit; 2],
 }
@@ -157,6 +160,7 @@ impl Queue {
             usage: waiting_usage,
             holds: waiting_holds,
             hold_seen: None,
+            were_alone: false,
         };
         (Self { usage, holds }, waiting)
     }
@@ -180,6 +184,7 @@ impl Queue {
             organization,
             rate_count,
             task,
+            waits: 0,
             room,
         };
         row.jobs.send(job).map_err(|_| Full)
@@ -192,11 +197,14 @@ pub(super) struct Waiting {
     holds: UnboundedReceiver<Job>,
     /// When there was a hold last.
     hold_seen: Option<Instant>,
+    /// Whether the holds before were committed alone: reports go with the next ones, so that
+    /// neither kind keeps the other waiting for ever.
+    were_alone: bool,
 }
 
 impl Waiting {
-    /// Waits for a job and takes what else is there, up to what one commit holds: some of either
-    /// kind, so that neither keeps the other waiting for ever. `None`: closed and empty.
+    /// Waits for a job and takes what else is there, up to what one commit holds. `None`: closed
+    /// and empty.
     pub(super) async fn take(&mut self) -> Option<Vec<Job>> {
         let first = tokio::select! {
             biased;
@@ -217,12 +225,17 @@ impl Waiting {
         }
         if holds > 0 {
             self.hold_seen = Some(Instant::now());
+            if events == 0 && !self.were_alone {
+                self.were_alone = true;
+                return Some(jobs);
+            }
         }
+        self.were_alone = false;
         let expects_holds = self
             .hold_seen
             .is_some_and(|seen| seen.elapsed() < HOLDS_EXPECTED);
         let most_events = if expects_holds {
-            MOST_EVENTS_BESIDE_HOLDS
+            ENOUGH_EVENTS_BESIDE_HOLDS
         } else {
             MOST_EVENTS
         };
@@ -276,8 +289,10 @@ mod tests {
             assert!(queue.push(organization, 0, task).is_ok());
         }
         drop(queue);
-        let taken = waiting.take().await.unwrap();
-        assert_eq!(are_holds(&taken), [true, false, false]);
+        let first = waiting.take().await.unwrap();
+        assert_eq!(are_holds(&first), [true], "alone");
+        let second = waiting.take().await.unwrap();
+        assert_eq!(are_holds(&second), [false, false]);
         assert!(waiting.take().await.is_none());
     }
 
@@ -290,8 +305,10 @@ mod tests {
         }
         assert!(queue.push(organization, 0, hold()).is_err());
         assert!(queue.push(organization, 0, usage()).is_ok());
-        let taken = are_holds(&waiting.take().await.unwrap());
-        assert_eq!(taken.iter().filter(|is_hold| **is_hold).count(), MOST_HOLDS);
-        assert_eq!(taken.last(), Some(&false), "a report goes with them");
+        let first = are_holds(&waiting.take().await.unwrap());
+        assert_eq!(first, [true; MOST_HOLDS]);
+        let second = are_holds(&waiting.take().await.unwrap());
+        assert_eq!(second[..MOST_HOLDS], [true; MOST_HOLDS]);
+        assert_eq!(second[MOST_HOLDS..], [false], "a report goes with them");
     }
 }

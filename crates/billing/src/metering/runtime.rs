@@ -2,18 +2,19 @@
 
 use std::str::FromStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use sqlx::SqlitePool;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AnyPool, SqlitePool};
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 
 use super::bulk::Bulk;
 use super::bulk::postgres::PostgresBulk;
 use super::bulk::sqlite::SqliteBulk;
+use super::checkpoint;
 use super::owners::Owners;
 use super::queue::{Full, Queue, Task, Waiting};
 use super::rollup::{self, Tail};
@@ -28,12 +29,6 @@ const POSTGRES_WRITERS: usize = 2;
 /// A commit of everybody's usage waits less for a lock than others do, and then goes on without
 /// whoever it waited for.
 const WRITER_LOCKS: &str = "set lock_timeout = '2s'";
-/// How many commits there are between checkpoints of SQLite's log.
-const CHECKPOINT_EVERY: usize = 16;
-/// How often it is looked at whether that many were made.
-const CHECKPOINT_LOOK: Duration = Duration::from_millis(50);
-/// Pages in SQLite's log, 64 MB, at which writers wait until it begins anew.
-const MOST_LOG_PAGES: i64 = 16_384;
 
 /// See the module.
 pub(crate) struct Metering {
@@ -144,14 +139,14 @@ impl Running {
         let url = &core.settings.database_url;
         let writers = match core.db.engine() {
             Engine::Sqlite => {
-                let pool = sqlite(url).await?;
+                let pool = sqlite(url, db::ACQUIRE_TIMEOUT).await?;
                 let turns = core.db.writers().clone();
                 let bulk = Arc::new(SqliteBulk {
                     turns: turns.clone(),
                     writer: pool.clone(),
                 });
-                tokio::spawn(checkpoint(
-                    sqlite(url).await?,
+                tokio::spawn(checkpoint::run(
+                    sqlite(url, checkpoint::PATIENCE).await?,
                     turns,
                     Arc::downgrade(&commits),
                 ));
@@ -222,10 +217,12 @@ fn writers<B: Bulk>(
     commits: &Arc<AtomicUsize>,
     tail: &Arc<Tail>,
 ) -> Vec<Writer<B>> {
+    let aside = Arc::default();
     (0..count)
         .map(|_| Writer {
             bulk: Arc::clone(bulk),
             jobs: Arc::clone(jobs),
+            aside: Arc::clone(&aside),
             db: core.db.clone(),
             clock: Arc::clone(&core.clock),
             rates: Arc::clone(rates),
@@ -260,13 +257,15 @@ fn spawn<B: Bulk>(
 /// pages of one index as a commit has events, and what does not fit is written more than once.
 const WRITER_CACHE_KIB: u32 = 65_536;
 
-/// One connection that is durable at commit and leaves the log for another to empty.
-async fn sqlite(url: &str) -> Result<SqlitePool, StoreError> {
+/// One connection that is durable at commit, leaves the log for another to empty, and waits so long
+/// for other processes.
+async fn sqlite(url: &str, patience: Duration) -> Result<SqlitePool, StoreError> {
     let options = SqliteConnectOptions::from_str(url)?
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(db::ACQUIRE_TIMEOUT)
+        .pragma("recursive_triggers", "on")
+        .busy_timeout(patience)
         .pragma("wal_autocheckpoint", "0")
         .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"));
     Ok(SqlitePoolOptions::new()
@@ -278,33 +277,40 @@ async fn sqlite(url: &str) -> Result<SqlitePool, StoreError> {
         .await?)
 }
 
-/// Empties SQLite's log beside the writer, for as long as there is one.
-async fn checkpoint(pool: SqlitePool, turns: AnyPool, commits: Weak<AtomicUsize>) {
-    let mut seen = 0;
-    while let Some(commits) = commits.upgrade() {
-        let now = commits.load(Ordering::Relaxed);
-        drop(commits);
-        if now.wrapping_sub(seen) >= CHECKPOINT_EVERY {
-            seen = now;
-            if let Err(error) = checkpoint_once(&pool, &turns).await {
-                tracing::warn!(%error, "SQLite's log was not emptied; it is tried again");
-            }
-        }
-        tokio::time::sleep(CHECKPOINT_LOOK).await;
-    }
-    pool.close().await;
-}
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Executor};
+    use types::ids::BatchId;
 
-async fn checkpoint_once(pool: &SqlitePool, turns: &AnyPool) -> Result<(), sqlx::Error> {
-    let (_, pages, _): (i64, i64, i64) = sqlx::query_as("pragma wal_checkpoint(passive)")
-        .fetch_one(pool)
-        .await?;
-    if pages > MOST_LOG_PAGES {
-        // Writers that never pause would let the log grow without end.
-        let _turn = turns.acquire().await?;
-        sqlx::query("pragma wal_checkpoint(restart)")
-            .execute(pool)
-            .await?;
+    use super::*;
+    use crate::db::Db;
+
+    #[tokio::test]
+    async fn on_sqlite_what_may_not_be_deleted_may_not_be_replaced_either() {
+        let file = std::env::temp_dir().join(format!("{}.db", BatchId::generate()));
+        let url = format!("sqlite://{}?mode=rwc", file.display());
+        let db = Db::connect(&url).await.unwrap();
+        let of_writer = sqlite(&url, checkpoint::PATIENCE).await.unwrap();
+        let guarded = "create table kept (id integer primary key, said text);
+            create trigger kept_is_not_deleted before delete on kept
+            begin select raise(abort, 'append-only'); end;
+            insert into kept values (1, 'first')";
+        db.writers().execute(AssertSqlSafe(guarded)).await.unwrap();
+
+        let replace = "insert or replace into kept values (1, 'second')";
+        let refusals = [
+            db.writers().execute(replace).await.err(),
+            of_writer.execute(replace).await.err(),
+        ];
+        for refusal in refusals {
+            let refusal = refusal.expect("nothing is replaced").to_string();
+            assert!(refusal.contains("append-only"), "{refusal}");
+        }
+
+        of_writer.close().await;
+        db.close().await;
+        for suffix in ["", "-wal", "-shm"] {
+            drop(std::fs::remove_file(format!("{}{suffix}", file.display())));
+        }
     }
-    Ok(())
 }

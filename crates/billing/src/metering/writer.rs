@@ -1,17 +1,23 @@
 //! The writer: takes all that waits, commits it, answers, and begins again. The time that a commit
 //! takes is the time in which the next one fills; there is no timer.
+//!
+//! What goes wrong with one organization stays with it. A commit that cannot be made is made again
+//! in halves, organization by organization in the end, which comes to the work of about three
+//! commits; one that waited for somebody's lock in vain is made again without the books that are
+//! locked. Who that was is remembered in `aside`.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::IngestError;
+use super::aside::{Aside, LOOK, Turn};
 use super::bulk::Bulk;
-use super::commit::{CommitError, Committed, Look, Numbers, Place, commit};
+use super::commit::{CommitError, Committed, Look, Place, commit};
+use super::numbers::Numbers;
 use super::queue::{Job, Outcome, Task, Waiting};
 use super::rollup::Tail;
 use crate::StoreError;
@@ -20,25 +26,29 @@ use crate::db::Db;
 use crate::holds::gate::Gate;
 use crate::pricing::book::{RateBook, RateBooks};
 use types::ids::OrganizationId;
-use types::time::Timestamp;
 
-/// How long an organization is refused at once whose books somebody locks and does not let go of:
-/// to wait for them in each commit would let all the others wait.
-const LOCKED_OUT: Duration = Duration::from_secs(3);
+/// The most events of jobs that wait for somebody to let go of books: those of about one commit.
+const MOST_KEPT: usize = 8_192;
+/// How often a job's commit may wait for a lock in vain: as many writers as two servers have may
+/// hold one organization's books in turn while each finds out whom they all wait for.
+const MOST_WAITS: u32 = 4;
+/// How often a commit is begun again because there are newer rates.
+const MOST_REPRICINGS: usize = 16;
 
 /// What a writer keeps from commit to commit.
 struct Memory {
     numbers: Numbers,
     /// How the next commit had better look for replays.
     look: Look,
-    /// Who is refused, until when.
-    locked_out: HashMap<OrganizationId, Instant>,
+    /// Jobs that wait for somebody to let go of their organization's books.
+    kept: Vec<Job>,
 }
 
 /// What a writer works with.
 pub(super) struct Writer<B> {
     pub(super) bulk: Arc<B>,
     pub(super) jobs: Arc<Mutex<Waiting>>,
+    pub(super) aside: Arc<std::sync::Mutex<Aside>>,
     pub(super) db: Db,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) rates: Arc<RateBooks>,
@@ -54,62 +64,128 @@ impl<B: Bulk> Writer<B> {
         let mut memory = Memory {
             numbers: Numbers::default(),
             look: Look::IfTaken,
-            locked_out: HashMap::new(),
+            kept: Vec::new(),
         };
-        while let Some(jobs) = self.take().await {
-            let jobs = memory.admit(jobs);
+        while let Some(jobs) = self.take(&mut memory).await {
+            self.look_again().await;
+            let jobs = self.admit(&mut memory, jobs);
             self.settle(&mut memory, jobs).await;
             self.commits.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// What one commit holds; the next writer waits for the next.
-    async fn take(&self) -> Option<Vec<Job>> {
-        self.jobs.lock().await.take().await
+    async fn take(&self, memory: &mut Memory) -> Option<Vec<Job>> {
+        let more = async { self.jobs.lock().await.take().await };
+        if memory.kept.is_empty() {
+            return more.await;
+        }
+        let more = match timeout(LOOK, more).await {
+            Ok(Some(more)) => more,
+            Ok(None) => {
+                // Nothing more will come, and what waits has its time all the same.
+                sleep(LOOK).await;
+                Vec::new()
+            }
+            Err(_) => Vec::new(),
+        };
+        Some(memory.kept.drain(..).chain(more).collect())
     }
 
     /// Commits and answers.
     async fn settle(&self, memory: &mut Memory, jobs: Vec<Job>) {
-        let (jobs, committed) = self.commit_priced(memory, jobs).await;
-        match committed {
-            Ok(committed) => {
-                memory.look = committed.next_look;
-                self.tail.add(committed.sums, self.clock.now());
-                for (job, outcome) in jobs.into_iter().zip(committed.outcomes) {
-                    job.finish(outcome);
+        let mut parts = vec![jobs];
+        while let Some(jobs) = parts.pop() {
+            let (jobs, committed) = self.commit_priced(memory, jobs).await;
+            match committed {
+                Ok(committed) => {
+                    memory.look = committed.next_look;
+                    self.tail.add(committed.sums, self.clock.now());
+                    for (job, outcome) in jobs.into_iter().zip(committed.outcomes) {
+                        job.finish(outcome);
+                    }
                 }
-            }
-            // Of several, one that cannot be counted must not take the others with it.
-            Err(error) if jobs.len() > 1 && concerns_rows(&error) => {
-                tracing::warn!(%error, jobs = jobs.len(), "a commit is tried again job by job");
-                for job in jobs {
+                Err(error) if concerns_rows(&error) => {
                     memory.look = Look::First;
-                    Box::pin(self.settle(memory, vec![job])).await;
+                    parts.extend(self.halves(jobs, &error));
                 }
-                memory.look = Look::First;
+                Err(StoreError::Busy) => parts.push(self.without_locked(memory, jobs).await),
+                Err(error) => refuse(jobs, &error),
             }
-            Err(StoreError::Busy) => match self.locked_among(&jobs).await {
-                locked if locked.is_empty() => refuse(jobs, &StoreError::Busy),
-                locked => {
-                    memory.lock_out(locked);
-                    let jobs = memory.admit(jobs);
-                    Box::pin(self.settle(memory, jobs)).await;
-                }
-            },
-            Err(error) => refuse(jobs, &error),
         }
     }
 
-    /// Whose books among the jobs' somebody holds locked, as far as that can be told.
-    async fn locked_among(&self, jobs: &[Job]) -> BTreeSet<OrganizationId> {
-        let organizations = jobs.iter().map(|job| job.organization).collect();
-        match self.bulk.locked(&organizations).await {
-            Ok(locked) => locked,
+    /// One that cannot be counted must not take the others with it: who that is, is found by
+    /// trying again in halves. An organization that is alone is answered, all of its jobs at once:
+    /// what is wrong with its books is wrong for each of them.
+    fn halves(&self, jobs: Vec<Job>, error: &StoreError) -> Vec<Vec<Job>> {
+        let organizations = organizations(&jobs);
+        let mut upper_half = organizations.iter().skip(organizations.len() / 2);
+        let Some(middle) = upper_half.next() else {
+            return Vec::new();
+        };
+        if organizations.len() == 1 {
+            tracing::error!(organization = %middle, "its usage is refused for moments");
+            self.aside().has_failed(*middle, Instant::now());
+            refuse(jobs, error);
+            return Vec::new();
+        }
+        tracing::warn!(%error, jobs = jobs.len(), "a commit is tried again in halves");
+        let (lower, upper) = jobs.into_iter().partition(|job| job.organization < *middle);
+        vec![lower, upper]
+    }
+
+    /// Those jobs of a commit that waited for a lock in vain with which it is worth another try.
+    async fn without_locked(&self, memory: &mut Memory, jobs: Vec<Job>) -> Vec<Job> {
+        match self.bulk.locked(&organizations(&jobs)).await {
+            Ok(locked) => self.aside().are_locked(locked, Instant::now()),
             Err(error) => {
-                tracing::warn!(%error, "it was not found out whose books are locked");
-                BTreeSet::new()
+                refuse(jobs, &error);
+                return Vec::new();
             }
         }
+        let mut again = Vec::with_capacity(jobs.len());
+        for mut job in jobs {
+            job.waits += 1;
+            if job.waits > MOST_WAITS {
+                job.fail();
+            } else {
+                again.push(job);
+            }
+        }
+        self.admit(memory, again)
+    }
+
+    /// Finds out which books that were locked still are, by the same holder.
+    async fn look_again(&self) {
+        let due = self.aside().take_due(Instant::now());
+        let Some(due) = due else { return };
+        match self.bulk.locked(&due).await {
+            Ok(locked) => self.aside().are_still_locked(&due, &locked),
+            Err(error) => tracing::warn!(%error, "it was not found out whose books are locked"),
+        }
+    }
+
+    /// The jobs whose turn it is. The others wait or are refused.
+    fn admit(&self, memory: &mut Memory, jobs: Vec<Job>) -> Vec<Job> {
+        let (mut aside, now) = (self.aside(), Instant::now());
+        let mut kept: usize = memory.kept.iter().map(|job| job.task.weight()).sum();
+        let mut admitted = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            match aside.turn(job.organization, now) {
+                Turn::Now => admitted.push(job),
+                Turn::Later if kept < MOST_KEPT => {
+                    kept += job.task.weight();
+                    memory.kept.push(job);
+                }
+                Turn::Later | Turn::Never => job.fail(),
+            }
+        }
+        admitted
+    }
+
+    fn aside(&self) -> MutexGuard<'_, Aside> {
+        self.aside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Commits, with the newest rates. Jobs that newer rates cannot price are answered already.
@@ -119,8 +195,8 @@ impl<B: Bulk> Writer<B> {
         mut jobs: Vec<Job>,
     ) -> (Vec<Job>, Result<Committed, StoreError>) {
         let mut book = self.rates.current();
-        loop {
-            jobs = reprice(jobs, &book, self.clock.now());
+        for _ in 0..MOST_REPRICINGS {
+            jobs = reprice(jobs, &book);
             if jobs.is_empty() {
                 let nothing = Committed {
                     outcomes: Vec::new(),
@@ -152,33 +228,12 @@ impl<B: Bulk> Writer<B> {
                 },
             }
         }
+        (jobs, Err(StoreError::Busy))
     }
 }
 
-impl Memory {
-    /// Refuses the jobs of those that are locked out, and returns the others.
-    fn admit(&mut self, jobs: Vec<Job>) -> Vec<Job> {
-        let now = Instant::now();
-        self.locked_out.retain(|_, until| *until > now);
-        if self.locked_out.is_empty() {
-            return jobs;
-        }
-        let (refused, admitted): (Vec<Job>, Vec<Job>) = jobs
-            .into_iter()
-            .partition(|job| self.locked_out.contains_key(&job.organization));
-        for job in refused {
-            job.fail();
-        }
-        admitted
-    }
-
-    fn lock_out(&mut self, organizations: BTreeSet<OrganizationId>) {
-        let until = Instant::now() + LOCKED_OUT;
-        for organization in organizations {
-            tracing::warn!(%organization, "its books are locked; its usage is refused for moments");
-            self.locked_out.insert(organization, until);
-        }
-    }
+fn organizations(jobs: &[Job]) -> BTreeSet<OrganizationId> {
+    jobs.iter().map(|job| job.organization).collect()
 }
 
 fn refuse(jobs: Vec<Job>, error: &StoreError) {
@@ -189,7 +244,7 @@ fn refuse(jobs: Vec<Job>, error: &StoreError) {
 }
 
 /// Gives every job the prices of `book`, and answers those that it cannot price.
-fn reprice(jobs: Vec<Job>, book: &RateBook, now: Timestamp) -> Vec<Job> {
+fn reprice(jobs: Vec<Job>, book: &RateBook) -> Vec<Job> {
     let mut priced = Vec::with_capacity(jobs.len());
     for mut job in jobs {
         if job.rate_count == book.version_count() {
@@ -203,7 +258,7 @@ fn reprice(jobs: Vec<Job>, book: &RateBook, now: Timestamp) -> Vec<Job> {
                 Some(Outcome::Usage(Err(IngestError::Event { index, fault })))
             }),
             Task::Hold { act, .. } => {
-                let fault = act.reprice(book, now).err();
+                let fault = act.reprice(book).err();
                 fault.map(|fault| Outcome::Hold(Err(fault.into())))
             }
         };

@@ -1,4 +1,5 @@
-//! Organizations as the gateway knows them, one customer in each account.
+//! Organizations as the gateway knows them, one customer in each account; a new one where somebody
+//! has deleted it there.
 
 use types::ids::OrganizationId;
 use types::tenancy::Viewer;
@@ -34,6 +35,7 @@ pub(crate) async fn ensure_customer(
             viewer.organization,
             &viewer.organization_name,
             &viewer.email,
+            None,
         )
         .await?;
     reach(CrashPoint::CustomerAfterCall);
@@ -55,6 +57,48 @@ pub(crate) async fn ensure_customer(
     Ok(stored.ok_or_else(|| {
         StoreError::Inconsistent(format!("{} is another organization's", customer.as_str()))
     })?)
+}
+
+/// Makes the organization known anew, in place of a customer that somebody has deleted at the
+/// gateway: its next payment is another one's. Its saved cards went with the old one; comparing
+/// names them. What cannot be done now is done when it pays next.
+pub(crate) async fn replace(core: &Core, viewer: &Viewer, gone: &GatewayCustomer) {
+    match try_replace(core, viewer, gone).await {
+        Ok(()) => {
+            tracing::warn!(organization = %viewer.organization, %gone,
+                "a customer was deleted at the gateway and is made anew");
+        }
+        Err(error) => {
+            tracing::warn!(organization = %viewer.organization, %gone, %error,
+                "a customer that was deleted at the gateway cannot be made anew yet");
+        }
+    }
+}
+
+async fn try_replace(
+    core: &Core,
+    viewer: &Viewer,
+    gone: &GatewayCustomer,
+) -> Result<(), CustomerError> {
+    let (name, email) = (&viewer.organization_name, &viewer.email);
+    let organization = viewer.organization;
+    let anew = core
+        .gateway
+        .create_customer(organization, name, email, Some(gone));
+    let anew = anew.await?;
+    // Another process may have been first: then it stays so.
+    sqlx::query(
+        "update gateway_customers set gateway_customer = $1
+         where organization_id = $2 and gateway_account = $3 and gateway_customer = $4",
+    )
+    .bind(anew.as_str())
+    .bind(organization.to_string())
+    .bind(core.gateway.account().as_str())
+    .bind(gone.as_str())
+    .execute(core.db.writers())
+    .await
+    .map_err(StoreError::from)?;
+    Ok(())
 }
 
 pub(crate) async fn find_customer(

@@ -11,6 +11,7 @@
 //! | it is saved | no longer, in the same transaction |
 //! | it is removed, or the same card is entered again | in the same transaction, due at once |
 //! | it paid and is not kept, such as for want of room | in the credit's transaction, due at once |
+//! | what paid is no card, such as Stripe's Link | the same |
 
 use chrono::TimeDelta;
 use sqlx::Row;
@@ -20,6 +21,7 @@ use types::time::Timestamp;
 use super::gateway::{GatewayAccount, GatewayMethod};
 use super::method::store::Owner;
 use super::parse_stored;
+use super::patience::Pause;
 use crate::crash::{CrashPoint, reach};
 use crate::db::{id, micros, time};
 use crate::{Core, StoreError};
@@ -28,8 +30,6 @@ use crate::{Core, StoreError};
 const SAVING: TimeDelta = TimeDelta::hours(1);
 /// Cards in one run.
 const MOST_CARDS: i64 = 50;
-const SHORTEST_PAUSE: TimeDelta = TimeDelta::minutes(1);
-const LONGEST_PAUSE: TimeDelta = TimeDelta::days(1);
 
 /// Whether a card came on the list just now, or is there for a reason of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,7 +163,7 @@ async fn due(core: &Core) -> Result<Vec<Due>, StoreError> {
 /// when the card is saved after all, by whomever.
 async fn claim(core: &Core, due: &Due) -> Result<bool, StoreError> {
     let (account, now) = (core.gateway.account(), core.now());
-    let pause = ((now - due.created_at) / 4).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+    let pause = Pause::CARDS.at_age(now - due.created_at);
     let mut tx = core.db.begin().await?;
     ledger::lock_books_in(&mut tx, due.organization).await?;
     let is_ours = if is_saved_in(&mut tx, account, &due.token).await? {

@@ -148,6 +148,9 @@ pub struct Settled {
     pub fee: Option<Cents>,
     /// `None` when it was not paid with a card.
     pub method: Option<ChargedMethod>,
+    /// What paid and is no card, where the gateway keeps it for the customer: nobody sees it here,
+    /// so it must not stay chargeable.
+    pub kept_besides: Option<GatewayMethod>,
 }
 
 /// A card as the gateway describes it.
@@ -195,6 +198,10 @@ pub enum SetupOutcome {
         code: String,
     },
 }
+
+/// The code of a refusal for want of the customer: somebody has deleted it at the gateway, and no
+/// request in its name will ever go through again.
+pub const CUSTOMER_MISSING: &str = "customer_missing";
 
 /// One refund. A repeat under the same `key` must be the same in every field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -295,6 +302,26 @@ pub enum GatewayError {
     Unsendable,
 }
 
+impl GatewayError {
+    /// Whether nobody answered at all: then the next question will hardly be answered either.
+    #[must_use]
+    pub const fn is_silence(&self) -> bool {
+        match self {
+            Self::Unreachable | Self::TimedOut => true,
+            Self::InProgress
+            | Self::Throttled
+            | Self::Failed { .. }
+            | Self::Unreadable
+            | Self::Unauthorized
+            | Self::OtherAmount
+            | Self::KeyReused
+            | Self::Refused { .. }
+            | Self::TooManyIntents
+            | Self::Unsendable => false,
+        }
+    }
+}
+
 /// Why no gateway can be made from the settings.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewaySettingsError {
@@ -315,6 +342,8 @@ pub enum GatewaySettingsError {
 #[derive(Debug, Clone)]
 pub struct Gateway {
     pub(super) client: Client,
+    /// What may pay, in the gateway's words.
+    pub(super) kinds: &'static [&'static str],
     account: GatewayAccount,
 }
 
@@ -326,6 +355,7 @@ impl Gateway {
     pub fn new(settings: &GatewaySettings) -> Result<Self, GatewaySettingsError> {
         Ok(Self {
             client: Client::try_new(settings)?,
+            kinds: settings.tokenizer.kinds(),
             account: GatewayAccount::of_key(&settings.secret_key),
         })
     }

@@ -8,9 +8,10 @@ pub(crate) mod customer;
 pub(crate) mod detachment;
 pub(crate) mod event;
 pub mod gateway;
-pub(crate) mod listed;
+pub mod listed;
 pub(crate) mod method;
-mod returned;
+pub(crate) mod patience;
+pub(crate) mod returned;
 pub(crate) mod stripe;
 
 use std::str::FromStr;

@@ -1,7 +1,7 @@
 //! Notices about money that goes back: refunds, disputes, and warnings of them.
 //!
-//! Owns which notice is about what, and asking the gateway how that stands now. Does not own what
-//! it does to credit (`refunds`, `disputes`).
+//! Owns which notice is about what, asking the gateway how that stands now, and taking up a refund
+//! whose notice was lost. Does not own what it does to credit (`refunds`, `disputes`).
 
 use types::time::Timestamp;
 
@@ -11,8 +11,10 @@ use super::gateway::{
 };
 use super::stripe::webhook::GatewayEvent;
 use crate::refunds::notice::Taken;
+use crate::top_up::pending::{self, Noticed};
+use crate::top_up::settle;
 use crate::top_up::state::State;
-use crate::top_up::store::TopUp;
+use crate::top_up::store::{self, TopUp};
 use crate::{Core, StoreError, disputes, refunds};
 
 /// What a notice is about, beside the payment that it belongs to.
@@ -20,9 +22,9 @@ use crate::{Core, StoreError, disputes, refunds};
 pub(super) enum About {
     /// The payment alone.
     Payment,
-    /// All refunds of the charge.
+    /// All refunds of the charge: one of which the notice was lost may have failed and made room
+    /// for the one that this is about.
     Refunds,
-    Refund(GatewayRefund),
     Dispute(GatewayDispute),
     /// A card network holds the charge for fraud; nothing has moved.
     Warning(GatewayWarning, Timestamp),
@@ -36,10 +38,11 @@ pub(super) fn about(event: &GatewayEvent) -> Option<About> {
         kind if kind.starts_with("payment_intent.") || kind == "charge.updated" => {
             Some(About::Payment)
         }
-        "charge.refunded" => Some(About::Refunds),
-        "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => {
-            Some(About::Refund(name?.parse().ok()?))
-        }
+        "charge.refunded"
+        | "refund.created"
+        | "refund.updated"
+        | "refund.failed"
+        | "charge.refund.updated" => Some(About::Refunds),
         kind if kind.starts_with("charge.dispute.") => Some(About::Dispute(name?.parse().ok()?)),
         kind if kind.starts_with("radar.early_fraud_warning.") => {
             Some(About::Warning(name?.parse().ok()?, event.occurred_at))
@@ -64,10 +67,53 @@ pub(super) async fn ask(
     Ok(match about {
         About::Payment => Said::Nothing,
         About::Refunds => Said::Refunds(core.gateway.list_refunds(intent).await?),
-        About::Refund(name) => Said::Refunds(vec![core.gateway.find_refund(&name).await?]),
         About::Dispute(name) => Said::Dispute(core.gateway.find_dispute(&name).await?),
         About::Warning(name, at) => Said::Warning(name, at),
     })
+}
+
+/// Why a refund was not taken up.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TakeUpError {
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    #[error(transparent)]
+    Settle(#[from] settle::SettleError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// For people: the gateway gave back other money than the ledger knows of.
+    #[error("the gateway gave back other money than the ledger knows of")]
+    Conflicting,
+}
+
+/// Does what a refund's notice would have done: asks how the refund and its charge stand, and makes
+/// both durable together. One of a charge that is not ours changes nothing.
+pub(crate) async fn take_up_refund(core: &Core, name: &GatewayRefund) -> Result<(), TakeUpError> {
+    let word = core.gateway.find_refund(name).await?;
+    let Some(intent) = word.intent.clone() else {
+        return Ok(());
+    };
+    let noticed = {
+        let readers = core.db.readers();
+        let mut connection = readers.acquire().await.map_err(StoreError::from)?;
+        pending::find_payment_in(&mut connection, core.gateway.account(), &intent, None).await?
+    };
+    let Some(Noticed::Payment(payment)) = noticed else {
+        return Ok(());
+    };
+    let outcome = core.gateway.find_intent(&intent).await?;
+    let said = Said::Refunds(vec![word]);
+    let mut tx = core.db.begin().await?;
+    let settled = settle::settle_in(&mut tx, core, payment, &outcome).await?;
+    let top_up = store::get_by_payment_in(&mut tx, payment).await?;
+    if take_in(&mut tx, core, &top_up, &said).await? == Taken::Conflicting {
+        tx.rollback().await.map_err(StoreError::from)?;
+        return Err(TakeUpError::Conflicting);
+    }
+    tx.commit().await.map_err(StoreError::from)?;
+    settle::count(settled);
+    tracing::info!(refund = %name, top_up = %top_up.id, "a refund was taken up without its notice");
+    Ok(())
 }
 
 /// Makes it durable, for a top-up as it stands after its payment was settled.

@@ -4,18 +4,19 @@
 //! | --- | --- | --- |
 //! | `disputes` | `gateway_balance` | what the bank took |
 //! | `gateway_fees` | `gateway_balance` | what the gateway keeps for it |
-//! | `prepaid`, the top-up's lot, then other bought lots | `disputes` | what the credit bears |
+//! | `prepaid`, the lots that `taken_back` names | `disputes` | what the credit bears |
 //! | `owed` | `disputes` | what no lot covers: the balance may fall below its floor |
 //!
-//! What comes back goes the other way, to `owed` first. Each side is posted as the difference to
-//! what was posted before, so a notice that is late, repeated or out of order moves nothing twice.
+//! What comes back goes the other way. Each side is posted as the difference to what was posted
+//! before, so a notice that is late, repeated or out of order moves nothing twice.
 //! What stays on `disputes` is our loss: the bank took what had been refunded already.
 
-use ledger::{Lot, Transfer};
-use types::ids::OrganizationId;
+use ledger::Transfer;
+use types::ids::{LotId, OrganizationId};
 use types::money::{Money, MoneyError};
 
-use super::{Movement, give, take};
+use super::Movement;
+use super::taken_back::{self, Bought};
 use crate::chart::{DISPUTES, GATEWAY_BALANCE, GATEWAY_FEES};
 
 /// By how much each side has changed: above zero is taken from us, below it is given back.
@@ -33,44 +34,35 @@ impl Change {
     }
 }
 
-/// `lots` are those that can bear it, the top-up's own first; `own` is that one, to be filled by
-/// what comes back.
-pub(crate) fn movement<'l>(
+/// `purchase` is the lot that the disputed top-up opened, if it opened one.
+pub(crate) fn movement(
     organization: OrganizationId,
-    own: Option<&Lot>,
-    lots: impl IntoIterator<Item = &'l Lot>,
-    owes: Money,
+    bought: &Bought,
+    purchase: LotId,
     change: Change,
 ) -> Result<Movement, MoneyError> {
-    let mut made = Movement {
-        transfers: Vec::new(),
-        opens: Vec::new(),
-    };
     let outside = [(&DISPUTES, change.withdrawn), (&GATEWAY_FEES, change.fee)];
+    let mut transfers = Vec::new();
     for (account, amount) in outside {
         if amount.is_positive() {
             let taken = Transfer::new(account.clone(), GATEWAY_BALANCE, amount);
-            made.transfers.push(taken);
+            transfers.push(taken);
         } else if amount.is_negative() {
             let back = Transfer::new(GATEWAY_BALANCE, account.clone(), amount.negated()?);
-            made.transfers.push(back);
+            transfers.push(back);
         }
     }
-    if change.reversed.is_positive() {
-        let taken = take(organization, lots, &DISPUTES, change.reversed)?;
-        made.transfers.extend(taken);
-    } else if change.reversed.is_negative() {
-        let back = change.reversed.negated()?;
-        let given = give(organization, own, &DISPUTES, owes, back)?;
-        made.transfers.extend(given.transfers);
-        made.opens.extend(given.opens);
-    }
-    Ok(made)
+    let borne = taken_back::movement(organization, bought, purchase, change.reversed, &DISPUTES)?;
+    transfers.extend(borne.transfers);
+    Ok(Movement {
+        transfers,
+        opens: borne.opens,
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{row, tests::lot};
+    use super::super::{row, tests::bought};
     use super::*;
 
     /// Debit account, credit account, amount, whether it names a lot.
@@ -87,10 +79,9 @@ mod tests {
     #[test]
     fn each_side_is_posted_by_its_difference() {
         let organization = OrganizationId::generate();
-        // What is owed, the change, what is moved; the lots have 5 and 7.
-        let cases: [(i64, Change, Rows); 5] = [
+        // The change, and what is moved; the lots have 5 and 7.
+        let cases: [(Change, Rows); 4] = [
             (
-                0,
                 change(25, 15, 25),
                 &[
                     ("disputes", "gateway_balance", 25, false),
@@ -102,40 +93,26 @@ mod tests {
             ),
             // Ten of it had been refunded before.
             (
-                0,
                 change(15, 0, 5),
                 &[
                     ("disputes", "gateway_balance", 15, false),
                     ("prepaid", "disputes", 5, true),
                 ],
             ),
-            (
-                4,
-                change(-25, 0, -25),
-                &[
-                    ("gateway_balance", "disputes", 25, false),
-                    ("disputes", "owed", 4, false),
-                    ("disputes", "prepaid", 20, true),
-                    // The lot was never more than 25: the rest opens one.
-                    ("disputes", "prepaid", 1, true),
-                ],
-            ),
             // A refund of the same charge has failed since.
-            (0, change(0, 0, 3), &[("prepaid", "disputes", 3, true)]),
+            (change(0, 0, 3), &[("prepaid", "disputes", 3, true)]),
             (
-                0,
                 change(0, -15, 0),
                 &[("gateway_balance", "gateway_fees", 15, false)],
             ),
         ];
-        for (owes, change, expected) in cases {
-            let (own, other) = (lot(25, 5), lot(7, 7));
-            let owes = Money::from_nanos(owes);
-            let made = movement(organization, Some(&own), [&own, &other], owes, change).unwrap();
+        for (change, expected) in cases {
+            let bought = bought(&[(25, 5), (7, 7)], 0);
+            let own = bought.lots[0].lot.id;
+            let made = movement(organization, &bought, own, change).unwrap();
             let rows: Vec<_> = made.transfers.iter().map(row).collect();
             assert_eq!(rows, expected);
-            let overflow = usize::from(change.reversed == Money::from_nanos(-25));
-            assert_eq!(made.opens.len(), overflow);
+            assert_eq!(made.opens, []);
         }
     }
 }

@@ -3,30 +3,33 @@
 //! | when | debit | credit | amount |
 //! | --- | --- | --- | --- |
 //! | it is asked for | `prepaid`, the top-up's lot | `gateway_clearing` | as far as the lot goes |
-//! | | `owed` | `gateway_clearing` | the rest: only what the gateway gave back unasked |
+//! | | `prepaid`, other bought lots | `gateway_clearing` | the rest: only what the gateway gave back unasked |
+//! | | `owed` | `gateway_clearing` | what no lot covers |
 //! | the gateway sends it | `gateway_clearing` | `gateway_balance` | all of it |
 //! | | `gateway_fees` | `gateway_balance` | what the gateway keeps for it |
 //! | it failed, having been sent | `gateway_balance` | `gateway_clearing` | all of it |
 //! | it failed | `gateway_clearing` | `owed` | what is owed by then, at most all of it |
-//! | | `gateway_clearing` | `prepaid`, the top-up's lot | the rest |
+//! | | `gateway_clearing` | `prepaid`, where it was taken | the rest |
 //!
 //! The credit leaves before the gateway is asked, so that nobody can spend it meanwhile. What the
 //! gateway kept is not given back when a refund fails.
 
-use ledger::{Lot, Transfer};
-use types::ids::OrganizationId;
+use ledger::Transfer;
+use types::ids::{LotId, OrganizationId};
 use types::money::{Money, MoneyError};
 
-use super::{Movement, give, take};
+use super::Movement;
+use super::taken_back::{self, Bought};
 use crate::chart::{GATEWAY_BALANCE, GATEWAY_CLEARING, GATEWAY_FEES};
 
-/// `lot` is what the top-up opened, if it opened one. `amount` is above zero.
+/// `purchase` is the lot that the top-up opened, if it opened one. `amount` is above zero.
 pub(crate) fn asked(
     organization: OrganizationId,
-    lot: Option<&Lot>,
+    bought: &Bought,
+    purchase: LotId,
     amount: Money,
-) -> Result<Vec<Transfer>, MoneyError> {
-    take(organization, lot, &GATEWAY_CLEARING, amount)
+) -> Result<Movement, MoneyError> {
+    taken_back::movement(organization, bought, purchase, amount, &GATEWAY_CLEARING)
 }
 
 /// `fee` is not below zero.
@@ -45,15 +48,16 @@ pub(crate) enum Sent {
     No,
 }
 
-/// `owes` is not below zero.
+/// `amount` is above zero.
 pub(crate) fn failed(
     organization: OrganizationId,
-    lot: Option<&Lot>,
-    owes: Money,
+    bought: &Bought,
+    purchase: LotId,
     amount: Money,
     sent: Sent,
 ) -> Result<Movement, MoneyError> {
-    let mut made = give(organization, lot, &GATEWAY_CLEARING, owes, amount)?;
+    let back = amount.negated()?;
+    let mut made = taken_back::movement(organization, bought, purchase, back, &GATEWAY_CLEARING)?;
     match sent {
         Sent::Yes => {
             let back = Transfer::new(GATEWAY_BALANCE, GATEWAY_CLEARING, amount);
@@ -66,7 +70,7 @@ pub(crate) fn failed(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{row, tests::lot};
+    use super::super::{row, tests::bought};
     use super::*;
 
     /// Debit account, credit account, amount, whether it names a lot.
@@ -74,28 +78,6 @@ mod tests {
 
     fn rows(transfers: &[Transfer]) -> Vec<(&'static str, &'static str, i64, bool)> {
         transfers.iter().map(row).collect()
-    }
-
-    #[test]
-    fn the_lot_pays_as_far_as_it_goes_and_the_rest_is_owed() {
-        let organization = OrganizationId::generate();
-        let cases: [(Option<i64>, i64, Rows); 3] = [
-            (Some(10), 10, &[("prepaid", "gateway_clearing", 10, true)]),
-            (
-                Some(4),
-                10,
-                &[
-                    ("prepaid", "gateway_clearing", 4, true),
-                    ("owed", "gateway_clearing", 6, false),
-                ],
-            ),
-            (None, 10, &[("owed", "gateway_clearing", 10, false)]),
-        ];
-        for (remaining, amount, expected) in cases {
-            let lot = remaining.map(|remaining| lot(25, remaining));
-            let made = asked(organization, lot.as_ref(), Money::from_nanos(amount)).unwrap();
-            assert_eq!(rows(&made), expected, "{remaining:?}");
-        }
     }
 
     #[test]
@@ -111,25 +93,19 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_settles_what_is_owed_first_and_then_fills_its_lot() {
+    fn what_failed_returns_to_where_it_was_taken_and_first_from_where_it_was_sent() {
         let organization = OrganizationId::generate();
-        let cases: [(i64, Sent, Rows); 3] = [
-            (0, Sent::No, &[("gateway_clearing", "prepaid", 10, true)]),
-            (
-                4,
-                Sent::Yes,
-                &[
-                    ("gateway_balance", "gateway_clearing", 10, false),
-                    ("gateway_clearing", "owed", 4, false),
-                    ("gateway_clearing", "prepaid", 6, true),
-                ],
-            ),
-            (40, Sent::No, &[("gateway_clearing", "owed", 10, false)]),
-        ];
-        for (owes, was_sent, expected) in cases {
-            let lot = lot(25, 5);
-            let (owes, amount) = (Money::from_nanos(owes), Money::from_nanos(10));
-            let made = failed(organization, Some(&lot), owes, amount, was_sent).unwrap();
+        for was_sent in [Sent::No, Sent::Yes] {
+            let mut bought = bought(&[(25, 15)], 0);
+            let own = bought.lots[0].lot.id;
+            let amount = Money::from_nanos(10);
+            bought.lots[0].taken = amount;
+            bought.taken_back.insert(own, amount);
+            let made = failed(organization, &bought, own, amount, was_sent).unwrap();
+            let mut expected = vec![("gateway_clearing", "prepaid", 10, true)];
+            if was_sent == Sent::Yes {
+                expected.insert(0, ("gateway_balance", "gateway_clearing", 10, false));
+            }
             assert_eq!(rows(&made.transfers), expected);
             assert_eq!(made.opens, []);
         }

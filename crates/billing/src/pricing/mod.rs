@@ -108,6 +108,23 @@ impl Rates {
             .collect()
     }
 
+    /// Whether a model has a price now, as far as this process knows without asking.
+    #[must_use]
+    pub fn is_known(&self, model: &str) -> bool {
+        let book = self.core.metering.known_rates();
+        let now = self.core.now();
+        book.model(model)
+            .is_some_and(|versions| versions.at(now).is_some())
+    }
+
+    /// Asks whether there are newer prices.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn refresh(&self) -> Result<(), StoreError> {
+        self.core.metering.refresh_rates(&self.core).await
+    }
+
     /// Other providers' models with the prices in force now, in the list's order.
     ///
     /// # Errors

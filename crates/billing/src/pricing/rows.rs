@@ -8,17 +8,22 @@ use super::rates;
 use crate::StoreError;
 use crate::db::Engine;
 
+/// A model that is there with the same words stays. Nobody else is loading: see [`turn_in`].
 pub(super) async fn upsert_model_in(
     connection: &mut ledger::Connection,
     model: &Model,
     position: i64,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "insert into models (model, task, parameters, max_tokens, position)
-         values ($1, $2, $3, $4, $5)
+        "insert into models (model, task, parameters, max_tokens, position, revision)
+         select $1, $2, $3, $4, $5, coalesce(max(revision), 0) + 1 from models
+         where true
          on conflict (model) do update set
              task = excluded.task, parameters = excluded.parameters,
-             max_tokens = excluded.max_tokens, position = excluded.position",
+             max_tokens = excluded.max_tokens, position = excluded.position,
+             revision = excluded.revision
+         where (models.task, models.parameters, models.max_tokens, models.position)
+             <> (excluded.task, excluded.parameters, excluded.max_tokens, excluded.position)",
     )
     .bind(&model.name)
     .bind(&model.task)

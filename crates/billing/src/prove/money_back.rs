@@ -16,18 +16,21 @@ pub(super) async fn check_refunds_in(connection: &mut Connection) -> Result<Chec
         Check::new("refunds take their credit once and give it back only when they fail");
     let mut rows = sqlx::query(
         "select refunds.id, refunds.state, refunds.amount_cents, refunds.fee_cents,
-                cast(coalesce(sum(case when batches.code = 'refund'
-                    and transfers.credit_account_id = 'platform:gateway_clearing'
-                    then transfers.amount_nano end), 0) as bigint) as taken,
+                cast(coalesce(sum(case when batches.code <> 'refund' then 0
+                    when transfers.credit_account_id = 'platform:gateway_clearing'
+                    then transfers.amount_nano else -transfers.amount_nano end), 0) as bigint)
+                    as taken,
                 cast(coalesce(sum(case when batches.code = 'refund_sent'
                     and transfers.debit_account_id = 'platform:gateway_clearing'
                     then transfers.amount_nano end), 0) as bigint) as sent,
                 cast(coalesce(sum(case when batches.code = 'refund_sent'
                     and transfers.debit_account_id = 'platform:gateway_fees'
                     then transfers.amount_nano end), 0) as bigint) as fee,
-                cast(coalesce(sum(case when batches.code = 'refund_failed'
-                    and transfers.debit_account_id = 'platform:gateway_clearing'
-                    then transfers.amount_nano end), 0) as bigint) as given_back,
+                cast(coalesce(sum(case when batches.code <> 'refund_failed'
+                        or transfers.debit_account_id = 'platform:gateway_balance' then 0
+                    when transfers.debit_account_id = 'platform:gateway_clearing'
+                    then transfers.amount_nano else -transfers.amount_nano end), 0) as bigint)
+                    as given_back,
                 cast(coalesce(sum(case when batches.code = 'refund_failed'
                     and transfers.debit_account_id = 'platform:gateway_balance'
                     then transfers.amount_nano end), 0) as bigint) as returned

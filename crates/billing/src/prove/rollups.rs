@@ -16,7 +16,7 @@ use types::usage::Tokens;
 use crate::StoreError;
 use crate::db::time_from;
 use crate::metering::rollup;
-use crate::metering::rollup::sums::{Ran, Sums};
+use crate::metering::rollup::sums::{CostSum, Ran, Sums};
 
 /// The most sums of hours that are held at once.
 const MOST_SUMS: i64 = 100_000;
@@ -316,7 +316,8 @@ impl Owner {
             found.3 = found.3.min(sums.3);
         }
         let mut rows = sqlx::query(
-            "select day, project_id, model, requests, tokens, cost_pico, first_booked_at
+            "select day, project_id, model, requests, tokens, first_booked_at,
+                    cost_nano, cost_rest_pico
              from usage_days where organization_id = $1",
         )
         .bind(&self.organization)
@@ -326,8 +327,8 @@ impl Owner {
             let stored: Day = (
                 row.try_get::<i64, _>(3)?.into(),
                 row.try_get::<i64, _>(4)?.into(),
-                row.try_get::<i64, _>(5)?.into(),
-                row.try_get(6)?,
+                CostSum::from_stored(row.try_get(6)?, row.try_get(7)?).picos(),
+                row.try_get(5)?,
             );
             let name = self.day_name(&key);
             let found = counted.remove(&key);

@@ -14,6 +14,7 @@ use types::pricing::{ModelRates, Rate};
 use types::usage::Tokens;
 
 use crate::StoreError;
+use crate::holds::{HOLD_SOURCE, is_free};
 
 /// How many batches are looked at together.
 const BATCHES: i64 = 1_024;
@@ -45,7 +46,7 @@ pub(super) async fn check_events_in(
         let upto = batches.keys().next_back().copied();
         let mut rows = sqlx::query(
             "select batch_no, position, source_no, series_no, input_tokens, cached_input_tokens,
-                    output_tokens, cost_pico, occurred_at
+                    output_tokens, cost_pico, occurred_at, status
              from usage_events where batch_no > $1 and batch_no <= $2
              order by batch_no, position",
         )
@@ -65,9 +66,10 @@ pub(super) async fn check_events_in(
             batch.found += 1;
             batch.found_cost += i128::from(event.cost_pico);
             let known = series.get(&event.series_no);
+            let source = sources.get(&event.source_no);
             let owners = [
                 known.map(|series| &series.organization),
-                sources.get(&event.source_no),
+                source.map(|source| &source.organization),
             ];
             if owners
                 .iter()
@@ -79,7 +81,22 @@ pub(super) async fn check_events_in(
                 ));
             }
             let Some(series) = known else { continue };
-            check_price(&mut checks.priced, &event, series, &rates, batch.rate_count);
+            let is_capture = source.is_some_and(|source| source.name == HOLD_SOURCE);
+            let cost = |prices: &ModelRates| {
+                if is_capture && is_free(event.tokens, event.status, prices) {
+                    Some(Cost::ZERO)
+                } else {
+                    prices.cost(event.tokens).ok()
+                }
+            };
+            check_price(
+                &mut checks.priced,
+                &event,
+                series,
+                &rates,
+                batch.rate_count,
+                cost,
+            );
         }
         drop(rows);
         for batch in batches.values() {
@@ -101,6 +118,7 @@ struct Event {
     tokens: Tokens,
     cost_pico: i64,
     occurred_at: i64,
+    status: Option<i64>,
 }
 
 impl Event {
@@ -117,6 +135,7 @@ impl Event {
             },
             cost_pico: row.try_get(7)?,
             occurred_at: row.try_get(8)?,
+            status: row.try_get(9)?,
         })
     }
 
@@ -202,13 +221,24 @@ async fn series_in(connection: &mut Connection) -> Result<HashMap<i64, Series>, 
         .collect()
 }
 
-/// The organization of each source.
-async fn sources_in(connection: &mut Connection) -> Result<HashMap<i64, String>, StoreError> {
-    let rows = sqlx::query("select no, organization_id from usage_sources")
+/// Who makes ids.
+struct Source {
+    organization: String,
+    name: String,
+}
+
+async fn sources_in(connection: &mut Connection) -> Result<HashMap<i64, Source>, StoreError> {
+    let rows = sqlx::query("select no, organization_id, source from usage_sources")
         .fetch_all(connection)
         .await?;
     rows.iter()
-        .map(|row| Ok((row.try_get("no")?, row.try_get("organization_id")?)))
+        .map(|row| {
+            let source = Source {
+                organization: row.try_get("organization_id")?,
+                name: row.try_get("source")?,
+            };
+            Ok((row.try_get("no")?, source))
+        })
         .collect()
 }
 
@@ -241,10 +271,17 @@ async fn rates_in(connection: &mut Connection) -> Result<Rates, StoreError> {
     Ok(rates)
 }
 
-fn check_price(check: &mut Check, event: &Event, series: &Series, rates: &Rates, rate_count: i64) {
+fn check_price(
+    check: &mut Check,
+    event: &Event,
+    series: &Series,
+    rates: &Rates,
+    rate_count: i64,
+    cost: impl Fn(&ModelRates) -> Option<Cost>,
+) {
     let versions = rates.get(&series.model);
     let version = versions.and_then(|versions| versions.get(&series.rate_effective_at));
-    let cost = version.and_then(|(prices, _)| prices.cost(event.tokens).ok());
+    let cost = version.and_then(|(prices, _)| cost(prices));
     if cost != Some(Cost::from_picos(event.cost_pico)) {
         check.differs(format!("{}: tokens times rate is {cost:?}", event.name()));
         return;
@@ -262,59 +299,132 @@ fn check_price(check: &mut Check, event: &Event, series: &Series, rates: &Rates,
     }
 }
 
-/// Per organization: the sum of costs is a thousand times the sum posted, plus the carry.
+/// Per organization, batch by batch in the order in which they were counted: each carries on what
+/// the one before left, nothing is missing between them, and the last left what is carried now.
+/// Then the sum of costs is a thousand times the sum posted, plus the carry.
 pub(super) async fn check_carries_in(connection: &mut Connection) -> Result<Check, StoreError> {
-    #[derive(Default)]
-    struct Sums {
-        cost: i128,
-        posted: i128,
-        count: i64,
-        /// Each place is taken once: the greatest is the count when there is no gap.
-        greatest: i64,
-    }
     let mut check = Check::new("costs = 1000 x posted + carried, for each organization");
-    let mut sums: HashMap<String, Sums> = HashMap::new();
-    {
-        let mut rows = sqlx::query(
-            "select organization_id, sequence, cost_pico, posted_nano from usage_batches",
-        )
-        .fetch(&mut *connection);
-        while let Some(row) = rows.try_next().await? {
-            let sums = sums.entry(row.try_get("organization_id")?).or_default();
-            sums.cost += i128::from(row.try_get::<i64, _>("cost_pico")?);
-            sums.posted += i128::from(row.try_get::<i64, _>("posted_nano")?);
-            sums.count += 1;
-            sums.greatest = sums.greatest.max(row.try_get("sequence")?);
-        }
+    let mut carries = carries_in(connection).await?;
+    let mut current: Option<Carried> = None;
+    let mut rows = sqlx::query(
+        "select organization_id, sequence, cost_pico, posted_nano, carry_before_pico,
+                carry_after_pico
+         from usage_batches order by organization_id, sequence",
+    )
+    .fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let organization: String = row.try_get(0)?;
+        let mut carried = match current.take() {
+            Some(carried) if carried.organization == organization => carried,
+            previous => {
+                if let Some(previous) = previous {
+                    previous.finish(&mut check, &mut carries);
+                }
+                Carried::new(organization)
+            }
+        };
+        carried.follow(&mut check, &row)?;
+        current = Some(carried);
     }
+    if let Some(last) = current {
+        last.finish(&mut check, &mut carries);
+    }
+    for (organization, (sequence, _)) in carries {
+        check.differs(format!(
+            "{organization}: {sequence} usage batches counted, none is there"
+        ));
+    }
+    Ok(check)
+}
+
+/// Where each organization's batches have come to, and what is carried.
+async fn carries_in(
+    connection: &mut Connection,
+) -> Result<BTreeMap<String, (i64, i64)>, StoreError> {
     let rows = sqlx::query("select organization_id, sequence, carry_pico from usage_carries")
         .fetch_all(connection)
         .await?;
-    for row in rows {
-        let organization: String = row.try_get("organization_id")?;
-        let carry: i64 = row.try_get("carry_pico")?;
-        let last: i64 = row.try_get("sequence")?;
-        let Sums {
+    rows.iter()
+        .map(|row| {
+            let reached = (row.try_get("sequence")?, row.try_get("carry_pico")?);
+            Ok((row.try_get("organization_id")?, reached))
+        })
+        .collect()
+}
+
+/// What an organization's batches have come to so far.
+struct Carried {
+    organization: String,
+    sequence: i64,
+    cost: i128,
+    posted: i128,
+    /// What the last of them left.
+    carry: i64,
+}
+
+impl Carried {
+    const fn new(organization: String) -> Self {
+        Self {
+            organization,
+            sequence: 0,
+            cost: 0,
+            posted: 0,
+            carry: 0,
+        }
+    }
+
+    /// Goes on with the next batch.
+    fn follow(&mut self, check: &mut Check, row: &AnyRow) -> Result<(), StoreError> {
+        let Self {
+            organization,
+            carry,
+            ..
+        } = &*self;
+        let sequence: i64 = row.try_get(1)?;
+        let carried: i64 = row.try_get(4)?;
+        if sequence != self.sequence + 1 {
+            check.differs(format!(
+                "{organization}: after its usage batch {} comes {sequence}",
+                self.sequence
+            ));
+        }
+        if carried != *carry {
+            check.differs(format!(
+                "{organization}: its usage batch {sequence} begins with {carried} pico, the one \
+                 before left {carry}"
+            ));
+        }
+        self.sequence = sequence;
+        self.cost += i128::from(row.try_get::<i64, _>(2)?);
+        self.posted += i128::from(row.try_get::<i64, _>(3)?);
+        self.carry = row.try_get(5)?;
+        Ok(())
+    }
+
+    fn finish(self, check: &mut Check, carries: &mut BTreeMap<String, (i64, i64)>) {
+        let Self {
+            organization,
+            sequence,
             cost,
             posted,
-            count,
-            greatest,
-        } = sums.remove(&organization).unwrap_or_default();
-        if cost != 1_000 * posted + i128::from(carry) {
+            carry,
+        } = self;
+        let Some((counted, carried)) = carries.remove(&organization) else {
+            check.differs(format!("{organization} has usage and no carry"));
+            return;
+        };
+        if counted != sequence {
             check.differs(format!(
-                "{organization}: cost {cost}, posted {posted}, carry {carry}"
+                "{organization}: {sequence} usage batches, {counted} counted"
             ));
         }
-        if count != greatest || count != last {
+        if carried != carry || cost != 1_000 * posted + i128::from(carried) {
             check.differs(format!(
-                "{organization}: {count} usage batches up to {greatest}, {last} counted"
+                "{organization}: cost {cost}, posted {posted}, the last batch left {carry}, \
+                 carried {carried}"
             ));
         }
     }
-    for organization in sums.into_keys() {
-        check.differs(format!("{organization} has usage and no carry"));
-    }
-    Ok(check)
 }
 
 /// Each usage batch that moved money is in the ledger with that amount, and the other way round.

@@ -1,6 +1,7 @@
-//! Cards: what each customer can be charged with at the gateway, with what is saved here.
+//! Cards: what each customer can be charged with at the gateway, with what is saved here. An expiry
+//! that a card's bank has changed is taken over: its notice was lost.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use types::ids::OrganizationId;
 
@@ -9,6 +10,7 @@ use super::report::{Disagreement, Kind, Side};
 use super::{CompareError, Scope, rows};
 use crate::jobs::reconciliation::Reconciliation;
 use crate::payments::gateway::GatewayCustomer;
+use crate::payments::method::renewal;
 
 const CUSTOMERS_A_PAGE: u32 = 200;
 /// Pages of a hundred cards of one customer: far more than it may save here.
@@ -32,7 +34,7 @@ pub(super) async fn compare(
         };
         for (organization, customer) in &page {
             found.compared.customers += 1;
-            let differs = compare_one(this, *organization, customer).await?;
+            let differs = compare_one(this, *organization, customer, found).await?;
             found.add(differs);
         }
         match page.last() {
@@ -49,6 +51,7 @@ async fn compare_one(
     this: &Reconciliation,
     organization: OrganizationId,
     customer: &GatewayCustomer,
+    findings: &mut Findings,
 ) -> Result<Vec<Disagreement>, CompareError> {
     let found = |kind, reference: &str, ours: &str, gateway: &str| Disagreement {
         kind,
@@ -67,11 +70,22 @@ async fn compare_one(
     let is_ours = |token: &String| {
         [&before, &after]
             .iter()
-            .any(|cards| cards.saved.contains(token) || cards.expected.contains(token))
+            .any(|cards| cards.saved.contains_key(token) || cards.expected.contains(token))
     };
-    let mut unknown: Vec<_> = attached.iter().filter(|token| !is_ours(token)).collect();
-    let saved = before.saved.intersection(&after.saved);
-    let mut detached: Vec<_> = saved.filter(|token| !attached.contains(*token)).collect();
+    let mut unknown: Vec<_> = attached.keys().filter(|token| !is_ours(token)).collect();
+    let saved: Vec<_> = (before.saved.iter())
+        .filter(|(token, expiry)| after.saved.get(*token) == Some(*expiry))
+        .collect();
+    for (token, expiry) in &saved {
+        let now = attached.get(*token).copied().flatten();
+        if now.is_some_and(|now| now != **expiry) {
+            renew(this, token, findings).await;
+        }
+    }
+    let saved = saved.into_iter().map(|(token, _)| token);
+    let mut detached: Vec<_> = saved
+        .filter(|token| !attached.contains_key(*token))
+        .collect();
     unknown.sort_unstable();
     detached.sort_unstable();
     let unknown = unknown
@@ -83,6 +97,15 @@ async fn compare_one(
     Ok(unknown.chain(detached).collect())
 }
 
+async fn renew(this: &Reconciliation, token: &str, found: &mut Findings) {
+    let Ok(method) = token.parse() else { return };
+    match renewal::take_up(this.core(), &method).await {
+        Ok(()) => found.settled += 1,
+        // The next run finds it again.
+        Err(error) => tracing::warn!(method = token, %error, "a card cannot be renewed"),
+    }
+}
+
 async fn read(
     this: &Reconciliation,
     organization: OrganizationId,
@@ -92,17 +115,23 @@ async fn read(
     Ok(rows::cards_in(&mut connection, core.gateway.account(), organization).await?)
 }
 
-/// `None` when the gateway has no such customer.
+/// Each token with the expiry of its card; `None` when the gateway has no such customer.
 async fn attached(
     this: &Reconciliation,
     customer: &GatewayCustomer,
-) -> Result<Option<HashSet<String>>, CompareError> {
-    let mut tokens = HashSet::new();
+) -> Result<Option<HashMap<String, Option<(i64, i64)>>>, CompareError> {
+    let mut tokens = HashMap::new();
     let mut after = None;
     for _ in 0..MOST_PAGES {
-        let page = this.core().gateway.attached_cards(customer, after).await?;
-        let Some(page) = page else { return Ok(None) };
-        tokens.extend(page.items);
+        let page = this.core().gateway.attached_methods(customer, after);
+        let Some(page) = page.await? else {
+            return Ok(None);
+        };
+        tokens.extend(page.items.into_iter().map(|listed| {
+            let expiry = listed.expiry;
+            let expiry = expiry.map(|(month, year)| (i64::from(month), i64::from(year)));
+            (listed.method, expiry)
+        }));
         after = page.next;
         if after.is_none() {
             break;

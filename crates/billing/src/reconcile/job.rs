@@ -29,6 +29,9 @@ const MOST_CUSTOMERS: u32 = 200;
 impl Reconciliation {
     /// Compares if it is due and nobody else does it now; `None` when not.
     ///
+    /// It may be dropped at any moment: each thing that it settles on its way is settled by a
+    /// transaction of its own, under a key of its own, and is found again by the next run.
+    ///
     /// # Errors
     /// When the gateway or the database does not answer; it is due again soon.
     pub async fn compare_if_due(&self) -> Result<Option<Report>, CompareError> {

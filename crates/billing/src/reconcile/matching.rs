@@ -147,9 +147,10 @@ fn money(paid_cents: i64, ours: &OurPayment) -> Option<Kind> {
     }
 }
 
-/// What differs about a fee that the gateway tells in dollars.
+/// What differs about a fee, once the gateway tells it. One that is not in dollars cannot be booked,
+/// and the payment's money stays on its way for ever.
 fn fee<'a>(theirs: &'a ListedPayment, ours: &OurPayment) -> Option<(Kind, &'a Sum)> {
-    let kept = theirs.fee.as_ref().filter(|fee| fee.currency == CURRENCY)?;
+    let kept = theirs.fee.as_ref()?;
     match ours.fee_cents {
         None => Some((Kind::FeeMissing, kept)),
         Some(booked) => (booked != kept.cents).then_some((Kind::FeeDiffers, kept)),
@@ -214,7 +215,7 @@ mod tests {
 
     #[test]
     fn each_difference_is_one_disagreement_of_its_kind_and_none_is_none() {
-        let cases: [(Change, &[Kind]); 19] = [
+        let cases: [(Change, &[Kind]); 20] = [
             (|_, _| {}, &[]),
             (|_, ours| ours.intent = None, &[]),
             (|theirs, _| theirs.fee = None, &[]),
@@ -257,6 +258,14 @@ mod tests {
             ),
             (|_, ours| ours.fee_cents = None, &[Kind::FeeMissing]),
             (|_, ours| ours.fee_cents = Some(1), &[Kind::FeeDiffers]),
+            (
+                |theirs, ours| {
+                    let kept = theirs.fee.as_mut().unwrap();
+                    (kept.cents, kept.currency) = (95, "eur".to_owned());
+                    ours.fee_cents = None;
+                },
+                &[Kind::FeeMissing],
+            ),
             (|_, ours| ours.customer = None, &[Kind::CustomerUnknown]),
             (
                 |_, ours| ours.intent = Some("pi_2".parse().unwrap()),

@@ -1,8 +1,8 @@
 //! Comparing what the gateway, the ledger and our payments say, and listing where they differ.
 //!
-//! Owns what is compared, in which order and how much of it. Does not own settling: a payment that
-//! is simply pending is settled by the one function that settles (`top_up::settle`); nothing else
-//! is mended here. Money that is not where it should be is for a person.
+//! Owns what is compared, in which order and how much of it. Does not own settling: a payment or a
+//! refund whose notice was lost is settled by the function that its notice would have called;
+//! nothing else is mended here. Money that is not where it should be is for a person.
 //!
 //! | step | compared | bounded by |
 //! | --- | --- | --- |
@@ -11,6 +11,7 @@
 //! | 3. `returned` | refunds and disputes, in the same way | pages, since a time |
 //! | 4. `cards` | what is attached to each customer, with what is saved | customers in a run |
 //! | 5. `waiting` | what has waited for a day; notices that could not be applied | rows |
+//! | 6. `settlement` | the currency in which the gateway's account settles | one question |
 //!
 //! The two sides are never read at the same moment. So what seems to differ is read again from both
 //! before it is listed, and is listed only if it still does. No transaction is open meanwhile.
@@ -24,6 +25,7 @@ mod report;
 mod returned;
 mod returned_rows;
 mod rows;
+mod settlement;
 mod waiting;
 
 use types::time::Timestamp;
@@ -100,6 +102,7 @@ impl Reconciliation {
         returned::compare(self, scope, &mut found).await?;
         let cards_after = cards::compare(self, scope, &mut found).await?;
         waiting::compare(self, &mut found).await?;
+        settlement::compare(self, &mut found).await;
         let core = self.core();
         let report = found.into_report(core.gateway.account(), scope.since, core.now());
         Ok((report, cards_after))

@@ -63,7 +63,8 @@ async fn compare_page(
     Ok(())
 }
 
-/// Reads both sides once more, after settling what is simply pending: what differs then does.
+/// Reads both sides once more, after settling what is paid and not credited: what differs then does.
+/// One that had failed here may have been paid since, and its notice lost.
 async fn look_again(
     this: &Reconciliation,
     intent: &GatewayIntent,
@@ -77,12 +78,11 @@ async fn look_again(
     let own_payment = own(&ours, &theirs);
     let differs = matching::listed(&theirs, own_payment);
     let is_unsettled = differs.iter().any(|one| one.kind == Kind::PaidNotCredited);
-    let pending = own_payment.filter(|own| is_unsettled && own.is_pending());
-    let Some(pending) = pending else {
+    let Some(paid) = own_payment.filter(|_| is_unsettled) else {
         return Ok(differs);
     };
-    if let Err(error) = settle_pending(this, pending, intent).await {
-        tracing::warn!(top_up = %pending.top_up, %error, "a paid top-up cannot be settled");
+    if let Err(error) = settle_paid(this, paid, intent).await {
+        tracing::warn!(top_up = %paid.top_up, %error, "a paid top-up cannot be settled");
         return Ok(differs);
     }
     found.settled += 1;
@@ -90,17 +90,17 @@ async fn look_again(
     Ok(matching::listed(&theirs, own(&ours, &theirs)))
 }
 
-async fn settle_pending(
+async fn settle_paid(
     this: &Reconciliation,
-    pending: &OurPayment,
+    paid: &OurPayment,
     intent: &GatewayIntent,
-) -> Result<(), SettlePendingError> {
+) -> Result<(), SettlePaidError> {
     let outcome = this.core().gateway.find_intent(intent).await?;
-    Ok(settle::settle(this.core(), pending.payment, &outcome).await?)
+    Ok(settle::settle(this.core(), paid.payment, &outcome).await?)
 }
 
 #[derive(Debug, thiserror::Error)]
-enum SettlePendingError {
+enum SettlePaidError {
     #[error(transparent)]
     Gateway(#[from] GatewayError),
     #[error(transparent)]

@@ -31,9 +31,9 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// The gateway took money for a top-up that ended here without credit.
+    /// The gateway took money for a top-up, and it cannot be credited: of another amount, for one.
     PaidNotCredited "paid_not_credited"
-        "send the gateway's event of this payment again: it is credited then; or refund it there"
+        "read in the log why it cannot be credited, or refund it at the gateway"
     /// There is credit, and the gateway took nothing or knows nothing.
     CreditedNotPaid "credited_not_paid"
         "look the payment up at the gateway; if it was never paid, talk to the customer and correct \
@@ -46,38 +46,47 @@ kinds! {
     StateDiffers "state_differs"
         "run `zerogpu-billing prove`; if it holds, look at the payment at the gateway"
     FeeMissing "fee_missing"
-        "wait a day for the gateway to settle the fee; if it is still missing, book it by hand"
+        "wait a day for the gateway to settle the fee; if it is still missing, or kept in another \
+         currency, let the account settle in dollars"
     FeeDiffers "fee_differs"
         "compare with the gateway's balance report and book the difference"
+    /// The account settles in other money than dollars: fees and disputes cannot be booked.
+    SettlesElsewhere "settles_elsewhere"
+        "add a bank account in dollars at the gateway and let it settle dollars there"
     /// A payment that no top-up of ours asked for.
     UnknownPayment "unknown_payment"
         "find out who made it at the gateway; refund it if nobody meant it"
     /// One top-up was paid by two payments.
     PaidTwice "paid_twice"
         "refund the second payment at the gateway"
-    /// Money went back to a card, and the credit is still there.
+    /// Money went back to a card, and the credit of it cannot be taken back.
     RefundUnknown "refund_unknown"
-        "send the gateway's event of this refund again; the credit is taken back then"
+        "see to the payment first, if it is listed too; else read in the log why it cannot be \
+         taken back"
     /// The credit was taken back, and no money went to the card.
     RefundMissing "refund_missing"
         "look the refund up at the gateway; if it was never made, make it there"
     /// Both know of it, and differ about how much it is or how it ended.
     RefundDiffers "refund_differs"
-        "send the gateway's newest event of this refund again; if it still differs, correct it by \
-         hand"
+        "look the refund up at the gateway, and correct the balance by hand"
     DisputeUnknown "dispute_unknown"
         "wait ten minutes for the server to look; else send the gateway's event again"
     DisputeDiffers "dispute_differs"
         "wait ten minutes for the server to look; else send the gateway's newest event again"
     /// A payment is another customer's than its organization's, or a customer is gone.
     CustomerUnknown "customer_unknown"
-        "compare the customer's organization_id at the gateway with the organization here"
+        "compare the customer's organization_id at the gateway with the organization here; one that \
+         was deleted there is made anew when its organization pays or adds a card"
     /// It can be charged at the gateway and is not saved here.
     CardUnknown "card_unknown"
         "detach the card at the gateway, unless somebody is saving it this minute"
     /// It is saved here and cannot be charged.
     CardDetached "card_detached"
         "ask the customer to add the card again; it was detached at the gateway"
+    /// Its credit is out of the balance, and no money is at the card.
+    RefundStuck "refund_stuck"
+        "look the refund up at the gateway: it may want balance there, or the key the right to \
+         refund; start with that account's keys if it is another's"
     TopUpStuck "top_up_stuck"
         "look the payment up at the gateway; start with that account's keys if it is another's"
     /// A notice of the gateway's that could not be applied.
@@ -130,7 +139,7 @@ pub struct Report {
     pub since: Timestamp,
     pub finished_at: Timestamp,
     pub compared: Compared,
-    /// Payments that were simply pending, and are not any more.
+    /// Payments, refunds and cards whose notice was lost or late, and that agree now.
     pub settled: u64,
     pub disagreements: Vec<Disagreement>,
     /// Found and not listed: there were too many.

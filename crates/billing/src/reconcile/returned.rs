@@ -10,6 +10,7 @@ use super::returned_rows::{self as rows, OurDispute, OurRefund, Owner};
 use super::{CompareError, Scope};
 use crate::jobs::reconciliation::Reconciliation;
 use crate::payments::listed::{ListedDispute, ListedRefund, Standing, Sum};
+use crate::payments::returned::take_up_refund;
 
 /// A card's owner has so long, and the bank takes its time: a dispute is compared long after its
 /// payment was.
@@ -38,11 +39,10 @@ async fn compare_refunds(
         let page = gateway.refunds_since(scope.since, after).await?;
         for theirs in page.items {
             found.compared.refunds += 1;
-            if differs(this, &theirs).await?.is_some() && !found.is_full() {
-                // Both once more: it may have gone on between the two readings.
-                if let Some(newer) = gateway.listed_refund(&theirs.refund).await? {
-                    found.add(differs(this, &newer).await?);
-                }
+            let seems = differs(this, &theirs).await?;
+            if seems.is_some() {
+                let still = look_again(this, &theirs.refund, seems, found).await?;
+                found.add(still);
             }
             listed.insert(theirs.refund);
         }
@@ -53,6 +53,32 @@ async fn compare_refunds(
     }
     found.leave_out("older refunds of the gateway's: there are more than one run reads");
     Ok(())
+}
+
+/// Reads both sides once more, after taking up what its notice would have told: what differs then
+/// does.
+async fn look_again(
+    this: &Reconciliation,
+    name: &str,
+    seems: Option<Disagreement>,
+    found: &mut Findings,
+) -> Result<Option<Disagreement>, CompareError> {
+    let core = this.core();
+    let Ok(refund) = name.parse() else {
+        return Ok(seems);
+    };
+    if found.is_full() {
+        return Ok(seems);
+    }
+    if let Err(error) = take_up_refund(core, &refund).await {
+        tracing::warn!(refund = name, %error, "a refund cannot be taken up");
+    }
+    let Some(newer) = core.gateway.listed_refund(name).await? else {
+        return Ok(None);
+    };
+    let still = differs(this, &newer).await?;
+    found.settled += u64::from(still.is_none());
+    Ok(still)
 }
 
 async fn differs(
@@ -96,10 +122,14 @@ async fn compare_unlisted(
             Some(name) => core.gateway.listed_refund(name).await?,
             None => None,
         };
-        found.add(match theirs {
-            Some(theirs) => refund(&theirs, &ours),
+        let differs = match theirs {
             None => Some(missing_refund(&ours)),
-        });
+            Some(theirs) => match refund(&theirs, &ours) {
+                None => None,
+                seems => look_again(this, &theirs.refund, seems, found).await?,
+            },
+        };
+        found.add(differs);
     }
     Ok(())
 }
@@ -188,7 +218,9 @@ fn dispute(
     };
     let is_same = theirs.sum.currency == "usd"
         && theirs.withdrawn_cents == ours.withdrawn_cents
-        && stage(&theirs.status) == ours.stage;
+        && theirs
+            .stage
+            .is_some_and(|stage| stage.as_str() == ours.stage);
     (!is_same).then(|| Disagreement {
         ours: Side {
             cents: Some(ours.withdrawn_cents),
@@ -202,18 +234,6 @@ fn dispute(
         },
         ..found(Kind::DisputeDiffers)
     })
-}
-
-/// What the gateway's status is called in our rows; a new one is none of them.
-fn stage(status: &str) -> &'static str {
-    match status {
-        "warning_needs_response" | "warning_under_review" => "inquiry",
-        "warning_closed" | "prevented" => "closed",
-        "needs_response" | "under_review" => "open",
-        "won" => "won",
-        "lost" => "lost",
-        _ => "",
-    }
 }
 
 fn about(
@@ -239,6 +259,7 @@ fn about(
 
 #[cfg(test)]
 mod tests {
+    use types::dispute::DisputeStage;
     use types::ids::{OrganizationId, TopUpId};
 
     use super::*;
@@ -286,9 +307,10 @@ mod tests {
     #[test]
     fn a_dispute_differs_by_what_was_taken_or_by_its_stage_and_strangers_are_passed_over() {
         let owner = (OrganizationId::generate(), TopUpId::generate());
-        let theirs = |status: &str, withdrawn_cents| ListedDispute {
+        let theirs = |stage, withdrawn_cents| ListedDispute {
             dispute: "du_1".to_owned(),
-            status: status.to_owned(),
+            stage,
+            status: String::new(),
             sum: usd(2_500),
             withdrawn_cents,
             intent: None,
@@ -300,12 +322,16 @@ mod tests {
         };
         let kind =
             |theirs: &ListedDispute, ours| dispute(theirs, ours, Some(owner)).map(|d| d.kind);
-        assert_eq!(kind(&theirs("under_review", 2_500), Some(&ours)), None);
-        for (status, withdrawn) in [("lost", 2_500), ("needs_response", 0), ("new", 2_500)] {
-            let differs = kind(&theirs(status, withdrawn), Some(&ours));
-            assert_eq!(differs, Some(Kind::DisputeDiffers), "{status} {withdrawn}");
+        let open = theirs(Some(DisputeStage::Open), 2_500);
+        assert_eq!(kind(&open, Some(&ours)), None);
+        for (stage, withdrawn) in [
+            (Some(DisputeStage::Lost), 2_500),
+            (Some(DisputeStage::Open), 0),
+            (None, 2_500),
+        ] {
+            let differs = kind(&theirs(stage, withdrawn), Some(&ours));
+            assert_eq!(differs, Some(Kind::DisputeDiffers), "{stage:?} {withdrawn}");
         }
-        let open = theirs("needs_response", 2_500);
         assert_eq!(kind(&open, None), Some(Kind::DisputeUnknown));
         assert_eq!(dispute(&open, None, None), None);
     }

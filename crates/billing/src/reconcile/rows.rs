@@ -1,6 +1,6 @@
 //! What our side of the comparison reads. Changes nothing.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -142,7 +142,8 @@ pub(super) async fn customers_in(
 /// An organization's cards, by their tokens.
 #[derive(Debug, Default)]
 pub(super) struct OurCards {
-    pub(super) saved: HashSet<String>,
+    /// With the month and year of their expiry.
+    pub(super) saved: HashMap<String, (i64, i64)>,
     /// Those that the gateway is to forget, and those of payments that are not decided: each may be
     /// attached and is not saved.
     pub(super) expected: HashSet<String>,
@@ -154,13 +155,14 @@ pub(super) async fn cards_in(
     organization: OrganizationId,
 ) -> Result<OurCards, StoreError> {
     let rows = sqlx::query(
-        "select gateway_method, 'saved' as standing from payment_methods
+        "select gateway_method, 'saved' as standing, expiry_month, expiry_year
+         from payment_methods
          where organization_id = $1 and gateway_account = $2 and removed_at is null
          union all
-         select gateway_method, 'expected' from gateway_detachments
+         select gateway_method, 'expected', 0, 0 from gateway_detachments
          where organization_id = $1 and gateway_account = $2
          union all
-         select top_ups.gateway_method, 'expected' from top_ups
+         select top_ups.gateway_method, 'expected', 0, 0 from top_ups
          join payments on payments.top_up_id = top_ups.id
          where top_ups.organization_id = $1 and payments.gateway_account = $2
              and payments.state = 'pending'",
@@ -173,7 +175,8 @@ pub(super) async fn cards_in(
     for row in &rows {
         let token = row.try_get("gateway_method")?;
         if row.try_get::<String, _>("standing")? == "saved" {
-            cards.saved.insert(token);
+            let expiry = (row.try_get("expiry_month")?, row.try_get("expiry_year")?);
+            cards.saved.insert(token, expiry);
         } else {
             cards.expected.insert(token);
         }

@@ -1,16 +1,18 @@
-//! What waits: top-ups that nobody could decide for a day, and notices that could not be applied.
+//! What waits: top-ups and refunds that nobody could decide for a day, and notices that could not be
+//! applied.
 
-use chrono::TimeDelta;
+use types::refund::RefundState;
 
 use super::findings::Findings;
 use super::report::{Disagreement, Kind, Side};
 use super::{CompareError, rows};
 use crate::jobs::reconciliation::Reconciliation;
+use crate::payments::patience::STUCK;
+use crate::refunds;
+use crate::refunds::store::Refund;
 use crate::top_up::store::TopUp;
 use crate::top_up::{pending, store};
 
-/// By then a payment is asked about every hour, and one that waits for its person is cancelled.
-const STUCK: TimeDelta = TimeDelta::days(1);
 /// Of each; the oldest first.
 const MOST: u32 = 200;
 
@@ -19,6 +21,7 @@ pub(super) async fn compare(
     found: &mut Findings,
 ) -> Result<(), CompareError> {
     stuck(this, found).await?;
+    stuck_refunds(this, found).await?;
     let mut connection = this.core().db.readers().acquire().await?;
     let parked = rows::parked_in(&mut connection, i64::from(MOST)).await?;
     drop(connection);
@@ -64,6 +67,51 @@ async fn stuck(this: &Reconciliation, found: &mut Findings) -> Result<(), Compar
         }
     }
     Ok(())
+}
+
+/// The same of refunds: their credit is out of the balance for as long as they wait.
+async fn stuck_refunds(this: &Reconciliation, found: &mut Findings) -> Result<(), CompareError> {
+    let core = this.core();
+    let waiting = {
+        let mut connection = core.db.readers().acquire().await?;
+        let before = core.now() - STUCK;
+        refunds::store::under_way_since_in(&mut connection, before, MOST).await?
+    };
+    if waiting.len() == MOST as usize {
+        found.leave_out("newer refunds that wait for a day: there are many");
+    }
+    for refund in waiting {
+        if refund.is_at(core.gateway.account())
+            && let Err(error) = refunds::pending::ask(core, &refund).await
+        {
+            tracing::warn!(refund = %refund.id, %error, "a refund cannot be settled yet");
+        }
+        let after = {
+            let mut connection = core.db.readers().acquire().await?;
+            refunds::store::find_in(&mut connection, refund.organization, refund.id).await?
+        };
+        let still = after.filter(|after| after.state == RefundState::Processing);
+        match still {
+            Some(still) => found.add([stuck_refund(&still)]),
+            None => found.settled += 1,
+        }
+    }
+    Ok(())
+}
+
+fn stuck_refund(refund: &Refund) -> Disagreement {
+    Disagreement {
+        kind: Kind::RefundStuck,
+        organization: Some(refund.organization),
+        top_up: Some(refund.top_up),
+        reference: refund.gateway_refund.as_ref().map(ToString::to_string),
+        ours: Side {
+            cents: Some(refund.amount.get()),
+            currency: Some("usd".to_owned()),
+            state: Some(refund.state.as_str().to_owned()),
+        },
+        gateway: Side::default(),
+    }
 }
 
 fn disagreement(top_up: &TopUp) -> Disagreement {

@@ -18,6 +18,7 @@
 //! | no more goes back than is unused of that one top-up, and is not held | the lot, and `available`, under the same lock |
 //! | credit that was given is never refunded | only the lot that the top-up opened is drawn on |
 
+mod bought;
 mod error;
 pub(crate) mod notice;
 mod offer;
@@ -36,8 +37,9 @@ use types::tenancy::Viewer;
 
 use crate::{Core, StoreError};
 
+pub(crate) use bought::{bought_in, lot_of};
 pub use error::RefundError;
-pub(crate) use offer::{Unused, lot_in, offer};
+pub(crate) use offer::{Unused, offer};
 pub use pending::Asked;
 use store::Origin;
 

@@ -1,11 +1,12 @@
 //! Refunds that a notice of the gateway's is about, those made in its own pages among them: the
-//! money has left, so the credit leaves too, and what is not there any more is owed.
+//! money has left, so the credit leaves too: other bought credit where its own lot has no more of it,
+//! and what no lot covers is owed.
 
 use ledger::{Batch, Source};
 use types::ids::{BatchId, OrganizationId, RefundId, TopUpId};
 
-use super::offer::lot_in;
-use super::settle::settle_in;
+use super::bought::{bought_in, lot_of};
+use super::settle::{Heard, settle_in};
 use super::store::{self, NewRefund, Origin};
 use crate::payments::gateway::{RefundOutcome, RefundStage, RefundWord};
 use crate::{Core, StoreError, disputes, posting_rules};
@@ -14,7 +15,8 @@ use crate::{Core, StoreError, disputes, posting_rules};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taken {
     Applied,
-    /// The gateway gave back other money than was asked for: for people.
+    /// The gateway gave back other money than was asked for, or what it had said it would not: for
+    /// people.
     Conflicting,
 }
 
@@ -39,8 +41,12 @@ pub(crate) async fn take_in(
         }
     };
     let outcome = RefundOutcome::Made(word.clone());
-    settle_in(connection, core, organization, refund, &outcome).await?;
-    Ok(Taken::Applied)
+    Ok(
+        match settle_in(connection, core, organization, refund, &outcome).await? {
+            Heard::Known | Heard::Became(_) => Taken::Applied,
+            Heard::Contradicts => Taken::Conflicting,
+        },
+    )
 }
 
 /// Writes down what was not asked for here.
@@ -64,14 +70,16 @@ async fn adopt_in(
     let refund =
         inserted.ok_or_else(|| StoreError::Inconsistent(format!("refund {} is taken", new.id)))?;
     store::set_gateway_refund_in(connection, &refund, &word.refund).await?;
-    let lot = lot_in(connection, organization, top_up).await?;
+    let lot = lot_of(top_up);
+    let bought = bought_in(connection, organization, lot).await?;
     let amount = word.amount.money()?;
+    let movement = posting_rules::refund::asked(organization, &bought, lot, amount)?;
     let batch = Batch {
         id: BatchId::generate(),
         source: Source::new("refund", new.id),
         code: "refund",
-        transfers: posting_rules::refund::asked(organization, lot.as_ref(), amount)?,
-        opens: Vec::new(),
+        transfers: movement.transfers,
+        opens: movement.opens,
         booked_at: now,
     };
     ledger::post_in(connection, books, &batch, now).await?;

@@ -1,13 +1,13 @@
 //! What may be given back of a top-up, and why not. The rule itself is pure: the page that offers it
 //! and the request that is refused by it say the same.
 
-use ledger::Lot;
 use sqlx::Row;
-use types::ids::{LotId, OrganizationId, TopUpId};
+use types::ids::{OrganizationId, TopUpId};
 use types::money::{Cents, Money};
 use types::refund::{RefundOffer, RefundRefusal};
 use types::time::Timestamp;
 
+use super::bought::lot_of;
 use crate::db::time;
 use crate::top_up::state::State;
 use crate::top_up::store::read_state;
@@ -92,7 +92,7 @@ pub(super) async fn unused_in(
             return Ok(None);
         }
     }
-    let lot = lot_in(connection, organization, top_up).await?;
+    let lot = ledger::find_lot_in(connection, organization, lot_of(top_up)).await?;
     let (disputed, reversed): (i64, i64) = (
         row.try_get("disputed_cents")?,
         row.try_get("reversed_cents")?,
@@ -104,16 +104,6 @@ pub(super) async fn unused_in(
         is_disputed: disputed > 0 || reversed > 0,
         gateway_account: row.try_get("gateway_account")?,
     }))
-}
-
-/// The lot that a top-up opened: they share their id.
-pub(crate) async fn lot_in(
-    connection: &mut ledger::Connection,
-    organization: OrganizationId,
-    top_up: TopUpId,
-) -> Result<Option<Lot>, StoreError> {
-    let lot = LotId::from_uuid(top_up.as_uuid());
-    Ok(ledger::find_lot_in(connection, organization, lot).await?)
 }
 
 #[cfg(test)]

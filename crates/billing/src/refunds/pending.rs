@@ -3,28 +3,27 @@
 //! | what we know | what is done |
 //! | --- | --- |
 //! | the gateway's name for it | read it |
+//! | that it was never asked for, however old it is | ask for it |
 //! | only our key, younger than the gateway keeps keys | the same request under the same key |
 //! | only our key, older | look for our mark among the charge's refunds; not there, it never arrived |
 //!
+//! A key's age counts from the first time that the gateway was asked, which is written down before:
+//! while its server is down, or its account is not connected, no refund grows too old to be sent.
+//!
 //! One that was sent is read once a day for five weeks: a card may give the money back.
 
-use chrono::TimeDelta;
 use types::refund::RefundState;
+use types::time::Timestamp;
 
 use super::settle::{DAILY, MAY_FAIL, settle};
 use super::store::{self, Refund};
 use crate::crash::{CrashPoint, reach};
 use crate::payments::gateway::{GatewayError, RefundOutcome, RefundRequest};
+use crate::payments::patience::{KEY_LIFETIME, NEVER_ARRIVED, Pause};
 use crate::{Core, StoreError};
 
-/// The gateway forgets keys after 24 hours; an hour less, so that none is used at the edge.
-const KEY_LIFETIME: TimeDelta = TimeDelta::hours(23);
-/// What the gateway does not have by then never reached it.
-const NEVER_ARRIVED: TimeDelta = TimeDelta::hours(24);
 /// Refunds asked about in one run.
 const MOST_REFUNDS: u32 = 50;
-const SHORTEST_PAUSE: TimeDelta = TimeDelta::seconds(10);
-const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
 
 /// Why a refund is not settled: it will be asked about again.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +35,15 @@ pub(crate) enum SendError {
     Store(#[from] StoreError),
 }
 
+impl SendError {
+    const fn is_silence(&self) -> bool {
+        match self {
+            Self::Silent(error) => error.is_silence(),
+            Self::Store(_) => false,
+        }
+    }
+}
+
 /// What a run did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Asked {
@@ -44,7 +52,8 @@ pub struct Asked {
 }
 
 impl super::Refunds {
-    /// Asks about each refund whose turn it is. Any number of processes may do it at once.
+    /// Asks about each refund whose turn it is, until the gateway falls silent: the others keep
+    /// theirs. Any number of processes may do it at once.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -72,16 +81,19 @@ pub(crate) async fn ask_due(core: &Core) -> Result<Asked, StoreError> {
         if let Err(error) = ask(core, &refund).await {
             done.failed += 1;
             tracing::warn!(refund = %refund.id, %error, "a refund cannot be settled yet");
+            if error.is_silence() {
+                break;
+            }
         }
     }
     Ok(done)
 }
 
 /// Ever less often as it grows old; `None` once nothing more can happen to it.
-fn next_turn(refund: &Refund, now: types::time::Timestamp) -> Option<types::time::Timestamp> {
+fn next_turn(refund: &Refund, now: Timestamp) -> Option<Timestamp> {
     let age = now - refund.requested_at;
     match refund.state {
-        RefundState::Processing => Some(now + (age / 4).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)),
+        RefundState::Processing => Some(now + Pause::MONEY.at_age(age)),
         RefundState::Succeeded => (age < MAY_FAIL).then(|| now + DAILY),
         RefundState::Failed => None,
     }
@@ -89,6 +101,12 @@ fn next_turn(refund: &Refund, now: types::time::Timestamp) -> Option<types::time
 
 /// Asks the gateway for the refund, under its own key, and settles what it says.
 pub(crate) async fn send(core: &Core, refund: &Refund) -> Result<(), SendError> {
+    let first_asked_at = begin_to_ask(core, refund).await?;
+    if core.now() - first_asked_at >= KEY_LIFETIME {
+        // Another process asked long ago, and this one only now came to it: a key that the gateway
+        // has forgotten would be a second refund. The next turn looks it up.
+        return Ok(());
+    }
     let intent = refund.intent.clone().ok_or_else(|| {
         StoreError::Inconsistent(format!("refund {} of a charge without a name", refund.id))
     })?;
@@ -105,19 +123,33 @@ pub(crate) async fn send(core: &Core, refund: &Refund) -> Result<(), SendError> 
     Ok(settle(core, refund.organization, refund.id, &outcome).await?)
 }
 
-async fn ask(core: &Core, refund: &Refund) -> Result<(), SendError> {
-    let age = core.now() - refund.requested_at;
-    let outcome = match &refund.gateway_refund {
-        Some(name) => RefundOutcome::Made(core.gateway.find_refund(name).await?),
-        None if age < KEY_LIFETIME => return send(core, refund).await,
-        None => match look_for(core, refund).await? {
-            Some(outcome) => outcome,
-            // What was asked last may still be on its way.
-            None if age < NEVER_ARRIVED => return Ok(()),
-            None => RefundOutcome::Refused {
-                code: "never_arrived".to_owned(),
-            },
-        },
+async fn begin_to_ask(core: &Core, refund: &Refund) -> Result<Timestamp, StoreError> {
+    if let Some(first_asked_at) = refund.first_asked_at {
+        return Ok(first_asked_at);
+    }
+    let mut connection = core.db.writers().acquire().await?;
+    store::begin_to_ask_in(&mut connection, refund.id, core.now()).await
+}
+
+/// Asks about one refund, whether or not it is its turn, and settles what the gateway says.
+pub(crate) async fn ask(core: &Core, refund: &Refund) -> Result<(), SendError> {
+    let outcome = match (&refund.gateway_refund, refund.first_asked_at) {
+        (Some(name), _) => RefundOutcome::Made(core.gateway.find_refund(name).await?),
+        (None, None) => return send(core, refund).await,
+        (None, Some(first_asked_at)) => {
+            let age = core.now() - first_asked_at;
+            if age < KEY_LIFETIME {
+                return send(core, refund).await;
+            }
+            match look_for(core, refund).await? {
+                Some(outcome) => outcome,
+                // What was asked last may still be on its way.
+                None if age < NEVER_ARRIVED => return Ok(()),
+                None => RefundOutcome::Refused {
+                    code: "never_arrived".to_owned(),
+                },
+            }
+        }
     };
     Ok(settle(core, refund.organization, refund.id, &outcome).await?)
 }

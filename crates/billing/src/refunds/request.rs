@@ -7,7 +7,8 @@ use types::ids::{BatchId, OrganizationId, RefundId};
 use types::money::Cents;
 use types::refund::{RefundOffer, RefundRefusal};
 
-use super::offer::{Unused, lot_in, most, offer, refusal, unused_in};
+use super::bought::{bought_in, lot_of};
+use super::offer::{Unused, most, offer, refusal, unused_in};
 use super::store::{self, NewRefund, Origin, Refund};
 use super::{OperatorRefund, RefundError};
 use crate::crash::{CrashPoint, reach};
@@ -20,7 +21,7 @@ const MOST_REASON_CHARACTERS: usize = 200;
 /// What became of a request.
 pub(super) enum Started {
     /// The gateway is to be asked.
-    New(Refund),
+    New(Box<Refund>),
     /// The same was asked for before.
     Before,
 }
@@ -62,9 +63,10 @@ pub(super) async fn start(
     if new.amount < LEAST {
         return Err(RefundError::BelowMinimum { least: LEAST });
     }
-    let now = core.now();
     let mut tx = core.db.begin().await?;
     let mut books = ledger::lock_books_in(&mut tx, organization).await?;
+    // Under the lock: credit that expired while this waited for it is not given back.
+    let now = core.now();
     // A repeat first: what was started stays so, whatever is left since.
     if let Some(found) = store::find_in(&mut tx, organization, new.id).await? {
         tx.rollback().await?;
@@ -83,14 +85,15 @@ pub(super) async fn start(
     let refund = store::insert_in(&mut tx, organization, new, &unused.gateway_account, now).await?;
     // Of this organization's it was free: another's has it.
     let refund = refund.ok_or(RefundError::IdReused)?;
-    let lot = lot_in(&mut tx, organization, new.top_up).await?;
-    let transfers = posting_rules::refund::asked(organization, lot.as_ref(), new.amount.money()?)?;
+    let lot = lot_of(new.top_up);
+    let bought = bought_in(&mut tx, organization, lot).await?;
+    let movement = posting_rules::refund::asked(organization, &bought, lot, new.amount.money()?)?;
     let batch = Batch {
         id: BatchId::generate(),
         source: Source::new("refund", new.id),
         code: "refund",
-        transfers,
-        opens: Vec::new(),
+        transfers: movement.transfers,
+        opens: movement.opens,
         booked_at: now,
     };
     ledger::post_in(&mut tx, &mut books, &batch, now).await?;
@@ -101,7 +104,7 @@ pub(super) async fn start(
     committed.map_err(|error| RefundError::NotKnownYet(error.into()))?;
     reach(CrashPoint::RefundAfterCommit);
     tracing::info!(refund = %new.id, %organization, amount = %new.amount, "a refund is under way");
-    Ok(Started::New(refund))
+    Ok(Started::New(Box::new(refund)))
 }
 
 fn check(

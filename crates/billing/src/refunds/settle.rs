@@ -8,13 +8,13 @@ use ledger::{Batch, Source};
 use types::ids::{BatchId, OrganizationId, RefundId};
 use types::refund::RefundState;
 
-use super::offer::lot_in;
+use super::bought::{bought_in, lot_of};
 use super::state::{Step, step};
 use super::store::{self, Become, Refund};
 use crate::crash::{CrashPoint, reach};
 use crate::payments::gateway::RefundOutcome;
 use crate::posting_rules::refund::{Sent, failed, sent};
-use crate::{Core, StoreError, chart, disputes};
+use crate::{Core, StoreError, disputes};
 
 /// A refund that was sent can fail for so long, and is asked about once a day meanwhile.
 pub(super) const MAY_FAIL: TimeDelta = TimeDelta::days(35);
@@ -31,29 +31,42 @@ pub(crate) async fn settle(
     outcome: &RefundOutcome,
 ) -> Result<(), StoreError> {
     let mut tx = core.db.begin().await?;
-    let changed = settle_in(&mut tx, core, organization, refund, outcome).await?;
+    let heard = settle_in(&mut tx, core, organization, refund, outcome).await?;
     reach(CrashPoint::RefundSettleBeforeCommit);
     tx.commit().await?;
     reach(CrashPoint::RefundSettleAfterCommit);
-    count(changed);
+    count(heard);
     Ok(())
 }
 
 /// Counts a change that is durable.
-pub(crate) fn count(changed: Option<RefundState>) {
-    if let Some(state) = changed {
-        metrics::counter!(REFUNDS, "outcome" => state.as_str()).increment(1);
+pub(crate) fn count(heard: Heard) {
+    match heard {
+        Heard::Became(state) => {
+            metrics::counter!(REFUNDS, "outcome" => state.as_str()).increment(1);
+        }
+        Heard::Known | Heard::Contradicts => {}
     }
 }
 
-/// Takes the gateway's word: state and ledger change together. Answers the state if it changed.
+/// What became of the gateway's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// It says nothing that is not known.
+    Known,
+    Became(RefundState),
+    /// Money left for a refund whose credit was given back: for people.
+    Contradicts,
+}
+
+/// Takes the gateway's word: state and ledger change together. After the commit, [`count`] it.
 pub(crate) async fn settle_in(
     connection: &mut ledger::Connection,
     core: &Core,
     organization: OrganizationId,
     refund: RefundId,
     outcome: &RefundOutcome,
-) -> Result<Option<RefundState>, StoreError> {
+) -> Result<Heard, StoreError> {
     let mut books = ledger::lock_books_in(connection, organization).await?;
     let found = store::find_in(connection, organization, refund).await?;
     let refund = found.ok_or_else(|| StoreError::Inconsistent(format!("no refund {refund}")))?;
@@ -61,10 +74,10 @@ pub(crate) async fn settle_in(
         store::set_gateway_refund_in(connection, &refund, &word.refund).await?;
     }
     let changed = match step(refund.state, outcome) {
-        Step::Stay => return Ok(None),
+        Step::Stay => return Ok(Heard::Known),
         Step::Contradiction => {
             tracing::error!(refund = %refund.id, "the gateway sends a refund that had failed");
-            return Ok(None);
+            return Ok(Heard::Contradicts);
         }
         Step::Send => {
             send_in(connection, core, &mut books, &refund, outcome).await?;
@@ -76,7 +89,7 @@ pub(crate) async fn settle_in(
         }
     };
     tracing::info!(refund = %refund.id, state = changed.as_str(), "a refund changed");
-    Ok(Some(changed))
+    Ok(Heard::Became(changed))
 }
 
 async fn send_in(
@@ -118,10 +131,10 @@ async fn fail_in(
         RefundState::Succeeded => Sent::Yes,
         RefundState::Processing | RefundState::Failed => Sent::No,
     };
-    let owes = ledger::balance_in(connection, &chart::owed(organization)).await?;
-    let lot = lot_in(connection, organization, refund.top_up).await?;
+    let lot = lot_of(refund.top_up);
+    let bought = bought_in(connection, organization, lot).await?;
     let amount = refund.amount.money()?;
-    let movement = failed(organization, lot.as_ref(), owes, amount, was_sent)?;
+    let movement = failed(organization, &bought, lot, amount, was_sent)?;
     let batch = Batch {
         id: BatchId::generate(),
         source: Source::new("refund", format!("{}:failed", refund.id)),

@@ -9,7 +9,7 @@ use types::refund::{RefundState, RefundView};
 use types::time::Timestamp;
 
 use crate::StoreError;
-use crate::db::{expect_one, id, micros, time};
+use crate::db::{expect_one, id, micros, optional_time, time};
 use crate::payments::gateway::{GatewayAccount, GatewayIntent, GatewayRefund, RefundWord};
 use crate::payments::parse_stored;
 
@@ -52,6 +52,8 @@ pub(crate) struct Refund {
     pub(crate) organization: OrganizationId,
     pub(crate) top_up: TopUpId,
     pub(crate) amount: Cents,
+    /// The gateway's account that has the charge.
+    account: String,
     origin: String,
     reason: Option<String>,
     pub(crate) state: RefundState,
@@ -60,6 +62,8 @@ pub(crate) struct Refund {
     /// The charge that it gives back from.
     pub(crate) intent: Option<GatewayIntent>,
     pub(crate) requested_at: Timestamp,
+    /// When the gateway was asked for the first time, or was about to be; `None`: it never was.
+    pub(crate) first_asked_at: Option<Timestamp>,
 }
 
 impl Refund {
@@ -75,6 +79,11 @@ impl Refund {
             && self.reason.as_ref() == reason
     }
 
+    /// Whether `account` can give the money back: to any other the charge is nothing.
+    pub(crate) fn is_at(&self, account: &GatewayAccount) -> bool {
+        self.account == account.as_str()
+    }
+
     pub(crate) const fn view(&self, balance: Money) -> RefundView {
         RefundView {
             id: self.id,
@@ -88,8 +97,9 @@ impl Refund {
 }
 
 const SELECT: &str = "select refunds.id, refunds.organization_id, refunds.top_up_id,
-        refunds.amount_cents, refunds.origin, refunds.reason, refunds.state, refunds.fee_cents,
-        refunds.gateway_refund, refunds.requested_at, payments.gateway_intent
+        refunds.amount_cents, refunds.gateway_account, refunds.origin, refunds.reason, refunds.state, refunds.fee_cents,
+        refunds.gateway_refund, refunds.requested_at, refunds.first_asked_at,
+        payments.gateway_intent
     from refunds
     join payments on payments.top_up_id = refunds.top_up_id
         and payments.organization_id = refunds.organization_id";
@@ -190,6 +200,57 @@ pub(crate) async fn due_in(
     rows.iter().map(read).collect()
 }
 
+/// Refunds of any account that have been under way since before a time, longest first.
+pub(crate) async fn under_way_since_in(
+    connection: &mut ledger::Connection,
+    before: Timestamp,
+    limit: u32,
+) -> Result<Vec<Refund>, StoreError> {
+    let query = format!(
+        "{SELECT} where refunds.state = 'processing' and refunds.requested_at <= $1
+         order by refunds.requested_at, refunds.id limit $2"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(query))
+        .bind(micros(before))
+        .bind(i64::from(limit))
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+/// How many refunds wait for an answer that only another account can give.
+pub(crate) async fn count_elsewhere_in(
+    connection: &mut ledger::Connection,
+    account: &GatewayAccount,
+) -> Result<i64, StoreError> {
+    let count = sqlx::query_scalar(
+        "select count(*) from refunds where state = 'processing' and gateway_account <> $1",
+    )
+    .bind(account.as_str())
+    .fetch_one(connection)
+    .await?;
+    Ok(count)
+}
+
+/// Writes down that the gateway is about to be asked, and answers when it was for the first time:
+/// from then on its key has an age.
+pub(crate) async fn begin_to_ask_in(
+    connection: &mut ledger::Connection,
+    refund: RefundId,
+    now: Timestamp,
+) -> Result<Timestamp, StoreError> {
+    let row = sqlx::query(
+        "update refunds set first_asked_at = coalesce(first_asked_at, $1) where id = $2
+         returning first_asked_at",
+    )
+    .bind(micros(now))
+    .bind(refund.to_string())
+    .fetch_optional(connection)
+    .await?;
+    let row = row.ok_or_else(|| StoreError::Inconsistent(format!("no refund {refund}")))?;
+    time(&row, "first_asked_at")
+}
+
 /// Takes a due refund's turn: nobody else asks about it before `ask_at`. False when another process
 /// took it.
 pub(crate) async fn claim_in(
@@ -288,6 +349,7 @@ fn read(row: &AnyRow) -> Result<Refund, StoreError> {
         organization: id(row, "organization_id")?,
         top_up: id(row, "top_up_id")?,
         amount: Cents::new(row.try_get("amount_cents")?),
+        account: row.try_get("gateway_account")?,
         origin: row.try_get("origin")?,
         reason: row.try_get("reason")?,
         state: RefundState::parse(&state)
@@ -296,5 +358,6 @@ fn read(row: &AnyRow) -> Result<Refund, StoreError> {
         gateway_refund: name.map(|name| parse_stored(&name)).transpose()?,
         intent: intent.map(|intent| parse_stored(&intent)).transpose()?,
         requested_at: time(row, "requested_at")?,
+        first_asked_at: optional_time(row, "first_asked_at")?,
     })
 }

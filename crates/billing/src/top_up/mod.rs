@@ -18,6 +18,7 @@ mod question;
 pub(crate) mod settle;
 pub(crate) mod state;
 pub(crate) mod store;
+pub(crate) mod turns;
 
 use std::sync::Arc;
 
@@ -30,8 +31,10 @@ use types::top_up::{AmountError, PayWith, TopUpLimits, TopUpState, TopUpView};
 pub use settle::SettleError;
 
 use crate::crash::{CrashPoint, reach};
-use crate::payments::customer::{CustomerError, ensure_customer};
-use crate::payments::gateway::{ChargeRequest, GatewayCustomer, GatewayError, Presence};
+use crate::payments::customer::{self, CustomerError, ensure_customer};
+use crate::payments::gateway::{
+    CUSTOMER_MISSING, ChargeRequest, GatewayCustomer, GatewayError, Outcome, Presence,
+};
 use crate::payments::method::store::{self as cards, Owner};
 use crate::{Core, Problem, ProblemKind, StoreError};
 use store::TopUp;
@@ -160,6 +163,9 @@ impl TopUps {
         if !viewer.role.may_change_money() {
             return Err(TopUpError::NotAllowed);
         }
+        // Clicks at the same moment are answered one after the other, each with the same end.
+        let key = (viewer.organization, request.id);
+        let turn = self.core.top_up_turns.take(key).await;
         // A repeat first: what was started stays so, whatever became of limits and cards since.
         if let Some((top_up, view)) = self.read(viewer, request.id).await? {
             return if top_up.is_for(&request) {
@@ -180,11 +186,18 @@ impl TopUps {
         tx.commit().await.map_err(not_known_yet)?;
         reach(CrashPoint::TopUpAfterCommit);
         if let Some(top_up) = started {
-            let core = Arc::clone(&self.core);
+            let (core, known) = (Arc::clone(&self.core), customer.clone());
             // In a task of its own: a browser that goes away does not stop it half-way.
-            let charging = tokio::spawn(async move { charge(&core, &top_up, &customer).await });
+            let charging = tokio::spawn(async move {
+                let charged = charge(&core, &top_up, &known).await;
+                drop(turn);
+                charged
+            });
             match charging.await {
-                Ok(Ok(())) => {}
+                Ok(Ok(Charged::Settled)) => {}
+                Ok(Ok(Charged::CustomerGone)) => {
+                    customer::replace(&self.core, viewer, &customer).await;
+                }
                 // It stays pending: reconciliation asks again.
                 Ok(Err(ChargeError::Silent(error))) => {
                     tracing::warn!(top_up = %request.id, %error, "a charge is not answered");
@@ -292,8 +305,19 @@ impl TopUps {
             .await?
             .posted()?;
         let view = top_up.view(balance);
-        Ok(Some((top_up, view)))
+        Ok(Some((top_up, without_question(viewer, view))))
     }
+}
+
+/// At the bank's page a payment is approved or refused, and its address is all that it takes: it is
+/// for those alone who may pay.
+fn without_question(viewer: &Viewer, mut view: TopUpView) -> TopUpView {
+    if let TopUpState::RequiresAction { url } = &mut view.state
+        && !viewer.role.may_change_money()
+    {
+        *url = None;
+    }
+    view
 }
 
 fn not_known_yet(error: impl Into<StoreError>) -> TopUpError {
@@ -312,12 +336,20 @@ pub(crate) enum ChargeError {
     Settle(#[from] SettleError),
 }
 
+/// What came of asking, beside what is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Charged {
+    Settled,
+    /// The same; and no charge of this customer will ever go through again.
+    CustomerGone,
+}
+
 /// Asks the gateway for the money, under the payment's key, and settles what it says.
 pub(crate) async fn charge(
     core: &Core,
     top_up: &TopUp,
     customer: &GatewayCustomer,
-) -> Result<(), ChargeError> {
+) -> Result<Charged, ChargeError> {
     let request = ChargeRequest {
         key: top_up.payment.to_string(),
         customer: customer.clone(),
@@ -332,5 +364,14 @@ pub(crate) async fn charge(
     reach(CrashPoint::ChargeBeforeCall);
     let outcome = core.gateway.charge(&request).await?;
     reach(CrashPoint::ChargeAfterCall);
-    Ok(settle::settle(core, top_up.payment, &outcome).await?)
+    settle::settle(core, top_up.payment, &outcome).await?;
+    Ok(match &outcome {
+        Outcome::Refused { code } if code == CUSTOMER_MISSING => Charged::CustomerGone,
+        Outcome::Refused { .. }
+        | Outcome::Succeeded(_)
+        | Outcome::Processing { .. }
+        | Outcome::RequiresAction { .. }
+        | Outcome::Declined { .. }
+        | Outcome::Canceled { .. } => Charged::Settled,
+    })
 }

@@ -10,6 +10,7 @@ use types::ids::{BatchId, PaymentId};
 use super::state::{State, Step, step};
 use super::store::{self, TopUp};
 use crate::crash::{CrashPoint, reach};
+use crate::payments::detachment;
 use crate::payments::gateway::{Outcome, Settled};
 use crate::payments::method::store::{self as cards, Owner, Saving};
 use crate::posting_rules;
@@ -148,13 +149,16 @@ async fn credit_in(
     core.holds.gate.forget(top_up.organization);
     store::update_state_in(connection, top_up, &State::Succeeded, now).await?;
     store::set_settled_in(connection, top_up.payment, settled).await?;
+    let owner = Owner {
+        organization: top_up.organization,
+        account: core.gateway.account(),
+    };
+    if let Some(token) = &settled.kept_besides {
+        detachment::note_in(connection, owner, token, now).await?;
+    }
     if let (None, Some(method)) = (top_up.saved, &settled.method)
         && method.attached
     {
-        let owner = Owner {
-            organization: top_up.organization,
-            account: core.gateway.account(),
-        };
         // The money counts, whatever becomes of the card.
         match cards::save_in(connection, owner, method, now).await? {
             Saving::Saved(_) => {}

@@ -145,6 +145,7 @@ mod tests {
             amount: Cents::new(1),
             fee: None,
             method: None,
+            kept_besides: None,
         };
         let reason = DeclineReason::Generic;
         let url = Some("https://bank.example/".to_owned());

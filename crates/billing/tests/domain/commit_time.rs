@@ -18,9 +18,9 @@ use crate::world::{World, event};
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Goes on by a millisecond whenever it is looked at.
-struct Ticking {
-    began: Timestamp,
-    looks: AtomicI64,
+pub struct Ticking {
+    pub began: Timestamp,
+    pub looks: AtomicI64,
 }
 
 impl Clock for Ticking {

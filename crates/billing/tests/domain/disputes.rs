@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use billing::Received;
 use billing::credits::LotKind;
 use serde_json::Value;
 use types::dispute::DisputeStage;
@@ -42,7 +41,7 @@ impl World {
         self.hear_of("charge.dispute.").await;
     }
 
-    async fn decide(&self, evidence: &str) {
+    pub async fn decide(&self, evidence: &str) {
         let told = notices_of(self, "charge.dispute.created").await;
         let dispute = told.last().unwrap()["data"]["object"]["id"].clone();
         let path = format!("/v1/disputes/{}", dispute.as_str().unwrap());
@@ -143,6 +142,28 @@ async fn a_lost_dispute_of_used_credit_takes_other_bought_credit_and_the_rest_is
     );
     world.top_up(2_000, VISA).await;
     assert_eq!(world.balance().await, "7.50");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_dispute_that_was_released_while_it_was_open_is_to_be_looked_at_again_once_lost() {
+    let world = World::new().await;
+    world.top_up(2_500, DISPUTED).await;
+    world.complain().await;
+    let disputes = world.billing.disputes();
+    let organization = world.owner.organization;
+    assert_eq!(disputes.release(organization).await.unwrap(), 1);
+    // A notice that says nothing new leaves it released.
+    world.hear_of("charge.dispute.").await;
+    assert!(!world.is_frozen().await);
+    world.rule("losing_evidence").await;
+    assert!(world.is_frozen().await);
+    let notice = disputes.notice(organization).await.unwrap().unwrap();
+    assert_eq!(notice.stage, DisputeStage::Lost);
+    // Released for good: the same word again holds nothing back.
+    assert_eq!(disputes.release(organization).await.unwrap(), 1);
+    world.hear_of("charge.dispute.").await;
+    assert!(!world.is_frozen().await);
     world.finish().await;
 }
 
@@ -284,83 +305,6 @@ async fn a_dispute_that_is_heard_of_before_its_payment_is_known_for_ours() {
     assert_eq!(world.since(top_up.id).await, Aftermath::Disputed);
     assert_eq!(world.balance().await, "5.00");
     world.finish().await;
-}
-
-/// What a payment's whole life is told by: its charge, a refund that was made in the gateway's own
-/// pages, and an inquiry that became a dispute and was won.
-const TOLD: [&str; 6] = [
-    "payment_intent.succeeded",
-    "charge.refunded",
-    "charge.dispute.created",
-    "charge.dispute.funds_withdrawn",
-    "charge.dispute.funds_reinstated",
-    "charge.dispute.closed",
-];
-/// Every so many of the 720 orders; each has a payment of its own.
-const EVERY: usize = 31;
-
-#[tokio::test]
-async fn notices_in_any_order_and_number_lead_to_the_same_books() {
-    let world = World::new().await;
-    for (number, order) in permutations(TOLD.len()).iter().step_by(EVERY).enumerate() {
-        let intent = live_a_whole_life(&world).await;
-        let mut told = notices(&world).await;
-        told.retain(|notice| is_about(notice, &intent));
-        for (place, &which) in order.iter().enumerate() {
-            let notice = told.iter().find(|notice| notice["type"] == TOLD[which]);
-            for _ in 0..=(place + number) % 3 {
-                let received = tell(&world, notice.unwrap()).await.unwrap();
-                assert_ne!(received, Received::Conflicting, "{order:?} {place}");
-                assert_ne!(received, Received::Ignored, "{order:?} {place}");
-            }
-        }
-        // Of $25, ten were refunded.
-        let expected = dollars(15 * i64::try_from(number + 1).unwrap());
-        assert_eq!(
-            world.balance().await,
-            expected.dollars().exact(),
-            "{order:?}"
-        );
-        assert_eq!(
-            world.stages().await[0],
-            (DisputeStage::Won, 0, 0),
-            "{order:?}"
-        );
-    }
-    world.finish().await;
-}
-
-/// Answers the gateway's name for the payment.
-async fn live_a_whole_life(world: &World) -> String {
-    world.top_up(2_500, INQUIRY).await;
-    world.gateway_time_goes_by("2").await;
-    let intent = world.intent_of("payment_intent.succeeded").await;
-    let form = [("payment_intent", intent.as_str()), ("amount", "1000")];
-    world.post_to_gateway("/v1/refunds", &form).await;
-    world.decide("escalate_inquiry_evidence").await;
-    world.decide("winning_evidence").await;
-    intent
-}
-
-fn is_about(notice: &Value, intent: &str) -> bool {
-    let object = &notice["data"]["object"];
-    object["id"] == intent || object["payment_intent"] == intent
-}
-
-fn permutations(count: usize) -> Vec<Vec<usize>> {
-    let mut all = vec![Vec::new()];
-    for next in 0..count {
-        all = (all.iter())
-            .flat_map(|order: &Vec<usize>| {
-                (0..=order.len()).map(move |place| {
-                    let mut longer = order.clone();
-                    longer.insert(place, next);
-                    longer
-                })
-            })
-            .collect();
-    }
-    all
 }
 
 /// A word that was asked for before another and is written after it changes nothing back.

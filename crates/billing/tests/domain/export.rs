@@ -23,11 +23,19 @@ async fn the_journal_holds_every_batch_with_its_postings_and_asserts_the_balance
         "  Expenses:Gateway-Fees  1.030000000 USD".to_owned(),
         format!("2026-03-12 balance Liabilities:Org-{organization}:Prepaid -24.999956800 ~ 0 USD"),
         format!("2026-03-12 balance Assets:Org-{organization}:Owed 0.000000000 ~ 0 USD"),
+        "2026-03-12 balance Income:Usage -0.000043200 ~ 0 USD".to_owned(),
+        "2026-03-12 balance Expenses:Gateway-Fees 1.030000000 ~ 0 USD".to_owned(),
+        "2026-03-12 balance Expenses:Promotion 0.000000000 ~ 0 USD".to_owned(),
     ] {
         assert!(
             journal.lines().any(|found| found == line),
             "no `{line}` in\n{journal}"
         );
     }
+    let count = |word: &str| {
+        let lines = journal.lines();
+        lines.filter(|line| line.contains(word)).count()
+    };
+    assert_eq!(count(" balance "), count(" open "), "of every account");
     world.finish().await;
 }

@@ -81,6 +81,13 @@ pub async fn attached(world: &World) -> Vec<String> {
     tokens
 }
 
+/// The names of all customers, newest first.
+pub async fn customers(world: &World) -> Vec<String> {
+    let listed = list(&world.gateway_url, &world.gateway_key, "/v1/customers").await;
+    let name = |customer: &Value| customer["id"].as_str().unwrap().to_owned();
+    listed.iter().map(name).collect()
+}
+
 /// The status of every payment at the gateway, newest first.
 pub async fn statuses(world: &World) -> Vec<String> {
     let (url, key) = (&world.gateway_url, &world.gateway_key);

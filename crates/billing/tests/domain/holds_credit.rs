@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use billing::holds::ShortfallReason;
 use billing::{CaptureHold, HoldError, HoldState, OpenHold, Problem, ProblemKind};
+use types::usage_report::UsageInterval;
 
 use crate::holds::{balances, capture, funded, open, release, request, used};
+use crate::usage_report::query;
 use crate::world::{World, event};
 
 const VISA: &str = "4242424242424242";
@@ -47,6 +49,47 @@ async fn nothing_produced_or_a_providers_error_is_recorded_and_costs_nothing() {
     capture(&world, hold.id, refused).await.unwrap();
     assert_eq!(balances(&world).await, ["4.9999568", "0.00", "4.9999568"]);
     assert_eq!(world.billing.prove().await.unwrap().events, 4);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn what_a_failed_request_used_is_counted_and_not_charged() {
+    let world = funded().await;
+    let failed = open(&world, request()).await;
+    let empty = open(&world, request()).await;
+    // The captures are priced again by the book that this brings.
+    let dearer = billing::rates::SEED_JSON.replace("\"0.60\"", "\"6.00\"");
+    let now = world.billing.now();
+    world
+        .billing
+        .rates()
+        .load(&dearer, now + MINUTE)
+        .await
+        .unwrap();
+    let provider_failed = CaptureHold {
+        status: Some(502),
+        latency_ms: Some(70),
+        ..used(112, 44)
+    };
+    capture(&world, failed.id, provider_failed).await.unwrap();
+    capture(&world, empty.id, used(100, 0)).await.unwrap();
+    assert_eq!(balances(&world).await, ["5.00", "0.00", "5.00"]);
+
+    let analytics = world.billing.analytics();
+    analytics.catch_up().await.unwrap();
+    let query = query(UsageInterval::Day, &[]);
+    let organization = world.owner.organization;
+    let total = analytics.report(organization, &query).await.unwrap().total;
+    assert_eq!((total.requests, total.errors), (2, 1));
+    assert_eq!((total.tokens.input, total.tokens.output), (212, 44));
+    assert_eq!(total.cost.exact(), "0.00");
+
+    // Such a request says nothing of how much output the next will have.
+    let open_ended = OpenHold {
+        max_output_tokens: None,
+        ..request()
+    };
+    assert_eq!(open(&world, open_ended).await.max_output_tokens, 4_096);
     world.finish().await;
 }
 

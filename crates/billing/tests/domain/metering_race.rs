@@ -2,6 +2,7 @@
 
 use billing::Billing;
 use futures::future::join_all;
+use sqlx::{AnyConnection, Connection};
 use types::usage::UsageEvent;
 
 use crate::gateway_side::another_process;
@@ -65,5 +66,22 @@ async fn events_that_two_processes_get_at_once_in_any_order_count_once() {
     // (240 + 3 * 12) * $0.0000432 of $5.00.
     assert_eq!(world.balance().await, "4.9880768");
     other.close().await;
-    world.finish().await;
+    let proof = world.billing.prove().await.unwrap();
+    assert!(proof.holds(), "{:#?}", proof.checks);
+    // What each connection has seen is counted once it is closed.
+    world.billing.close().await;
+    assert_eq!(deadlocks(&world).await, 0);
+    world.finish_broken().await;
+}
+
+/// How often PostgreSQL had to let somebody give way. On SQLite nobody waits for two things.
+async fn deadlocks(world: &World) -> i64 {
+    if !world.is_postgres() {
+        return 0;
+    }
+    let mut outside = AnyConnection::connect(world.database_url()).await.unwrap();
+    let count = "select deadlocks from pg_stat_database where datname = current_database()";
+    let deadlocks = sqlx::query_scalar(count).fetch_one(&mut outside).await;
+    outside.close().await.unwrap();
+    deadlocks.unwrap()
 }

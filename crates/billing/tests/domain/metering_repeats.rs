@@ -118,3 +118,49 @@ async fn a_claimed_cost_is_never_charged() {
     assert_eq!(world.balance().await, "-0.0000432");
     world.finish().await;
 }
+
+/// The same request, reported at the two doors: what one of them does not compare is compared with
+/// nothing, whichever came first.
+#[tokio::test]
+async fn the_same_event_at_the_two_doors_is_counted_once_whichever_came_first() {
+    let world = World::new().await;
+    let usage = world.billing.usage();
+    let exact = |id: &str| UsageEvent {
+        occurred_at: Some(world.billing.now()),
+        subject: Some("user-1".to_owned()),
+        ..event(id)
+    };
+    let loose = |id: &str| UsageEvent {
+        repeat: Repeat::ModelAndTokens,
+        status: None,
+        ..event(id)
+    };
+    for (first, again) in [(exact("1"), loose("1")), (loose("2"), exact("2"))] {
+        let counted = usage.ingest(&world.caller, vec![first]).await.unwrap();
+        assert_eq!((counted.counted, counted.already_counted), (1, 0));
+        for event in [again.clone(), again] {
+            let counted = usage.ingest(&world.caller, vec![event]).await.unwrap();
+            assert_eq!((counted.counted, counted.already_counted), (0, 1));
+        }
+    }
+    // What is charged must be the same at either, and all of it where both compare it.
+    let more = |event: UsageEvent| UsageEvent {
+        tokens: Tokens {
+            output: event.tokens.output + 1,
+            ..event.tokens
+        },
+        ..event
+    };
+    let slower = UsageEvent {
+        latency_ms: Some(121),
+        ..exact("1")
+    };
+    for other in [more(loose("1")), more(exact("2")), slower] {
+        let refused = usage.ingest(&world.caller, vec![other]).await;
+        assert!(
+            matches!(refused, Err(IngestError::Conflict { .. })),
+            "{refused:?}"
+        );
+    }
+    world.finish().await;
+}

@@ -90,6 +90,14 @@ async fn a_changed_usage_batch_or_carry_is_found() {
         ),
         ("delete from usage_carries", &[CARRIES]),
         (
+            "update usage_batches set carry_before_pico = 7, carry_after_pico = 7",
+            &[CARRIES],
+        ),
+        (
+            "update usage_batches set sequence = 2",
+            &[CARRIES, HOURS, DAYS, WATERMARKS],
+        ),
+        (
             "delete from usage_batches",
             &[BATCHES, CARRIES, POSTED, HOURS, DAYS, WATERMARKS],
         ),
@@ -101,10 +109,39 @@ async fn a_changed_usage_batch_or_carry_is_found() {
     .await;
 }
 
+/// Each batch adds up, and all of them together do: only one after the other they do not.
+#[tokio::test]
+async fn a_batch_that_does_not_begin_with_what_the_one_before_left_is_found() {
+    for (batch, differences) in [(1, 2), (2, 2), (3, 2)] {
+        let world = World::new().await;
+        for id in ["1", "2", "3"] {
+            let usage = world.billing.usage();
+            let events = vec![event(id)];
+            usage.ingest(&world.caller, events).await.unwrap();
+        }
+        world.billing.analytics().catch_up().await.unwrap();
+        let statement = format!(
+            "update usage_batches set carry_before_pico = 7, carry_after_pico = 7
+             where sequence = {batch}"
+        );
+        tamper(world.database(), &statement).await;
+        let proof = world.billing.prove().await.unwrap();
+        let failed: Vec<_> = proof.checks.iter().filter(|check| !check.holds()).collect();
+        assert_eq!(failed.len(), 1, "{failed:#?}");
+        assert_eq!(failed[0].name, CARRIES);
+        assert_eq!(failed[0].differences.len(), differences, "{failed:#?}");
+        world.finish_broken().await;
+    }
+}
+
 #[tokio::test]
 async fn a_changed_daily_sum_is_found() {
     each_is_found(&[
-        ("update usage_days set cost_pico = cost_pico + 1", &[DAYS]),
+        ("update usage_days set cost_nano = cost_nano + 1", &[DAYS]),
+        (
+            "update usage_days set cost_rest_pico = cost_rest_pico + 1",
+            &[DAYS],
+        ),
         ("update usage_days set requests = requests + 1", &[DAYS]),
         ("update usage_days set tokens = tokens - 1", &[DAYS]),
         ("update usage_days set day = '2026-03-10'", &[DAYS]),
@@ -112,8 +149,8 @@ async fn a_changed_daily_sum_is_found() {
         ("delete from usage_days", &[DAYS]),
         (
             "insert into usage_days
-             select organization_id, '2026-03-10', project_id, model, requests, tokens, cost_pico,
-                 first_booked_at
+             select organization_id, '2026-03-10', project_id, model, requests, tokens, cost_nano,
+                 cost_rest_pico, first_booked_at
              from usage_days",
             &[DAYS],
         ),
@@ -124,7 +161,11 @@ async fn a_changed_daily_sum_is_found() {
 #[tokio::test]
 async fn a_changed_hourly_sum_or_watermark_is_found() {
     each_is_found(&[
-        ("update usage_hours set cost_pico = cost_pico + 1", &[HOURS]),
+        ("update usage_hours set cost_nano = cost_nano + 1", &[HOURS]),
+        (
+            "update usage_hours set cost_rest_pico = cost_rest_pico + 1",
+            &[HOURS],
+        ),
         ("update usage_hours set requests = requests + 1", &[HOURS]),
         ("update usage_hours set errors = 1", &[HOURS]),
         (

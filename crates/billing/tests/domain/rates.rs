@@ -102,3 +102,33 @@ async fn the_plan_names_the_cheapest_models_and_those_used_most() {
     assert_eq!(used, ["gpt-oss-120b"]);
     world.finish().await;
 }
+
+#[tokio::test]
+async fn another_maximum_of_a_model_reaches_running_processes_within_seconds() {
+    let world = crate::holds::funded().await;
+    let holds = world.billing.holds();
+    let granted = async || {
+        let asked = billing::holds::OpenHold {
+            max_output_tokens: Some(4_000),
+            ..crate::holds::request()
+        };
+        let hold = holds.open(&world.caller, asked).await.unwrap();
+        hold.max_output_tokens
+    };
+    let before = granted().await;
+    assert_eq!(before, 4_000);
+    // The same prices at the same time: no version is new.
+    let other = crate::gateway_side::another_process(&world).await;
+    let mut card: serde_json::Value = serde_json::from_str(billing::rates::SEED_JSON).unwrap();
+    let models = card["models"].as_array_mut().unwrap();
+    for model in models {
+        model["max_tokens"] = 3_000.into();
+    }
+    let effective_at = "2026-01-01T00:00:00Z".parse().unwrap();
+    let rates = other.rates();
+    rates.load(&card.to_string(), effective_at).await.unwrap();
+    world.clock.advance(std::time::Duration::from_secs(10));
+    assert_eq!(granted().await, 3_000);
+    other.close().await;
+    world.finish().await;
+}

@@ -5,32 +5,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use billing::reconcile::{Kind, Report};
-use billing::{Billing, Received, StartRefund, StartTopUp};
+use billing::{Billing, Received, StartTopUp};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection};
-use types::ids::{RefundId, TopUpId};
+use types::ids::TopUpId;
 use types::money::Cents;
-use types::refund::RefundView;
 use types::top_up::{PayWith, TopUpState, TopUpView};
 
+use crate::credits::DAY;
 use crate::gateway_side::{
-    ASKS, DECLINES_CHARGES, MASTERCARD, VISA, break_answers, deliver, heal, notices, notices_of,
-    tell,
+    ASKS, DECLINES_CHARGES, MASTERCARD, VISA, break_answers, deliver, heal, notices_of, tell,
 };
 use crate::world::{World, confirm};
 
 const INTENTS: &str = "/v1/payment_intents";
-const DISPUTED: &str = "4000000000000259";
-const REFUND_FAILS_LATER: &str = "4000000000005126";
-const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-async fn compare(world: &World) -> Report {
+pub async fn compare(world: &World) -> Report {
     let since = world.billing.now() - 7 * DAY;
     let compared = world.billing.reconciliation().compare(since).await;
     compared.unwrap()
 }
 
 /// What was found: its kind and what it is about, in one order.
-async fn found(world: &World) -> Vec<(Kind, String)> {
+pub async fn found(world: &World) -> Vec<(Kind, String)> {
     let report = compare(world).await;
     assert_eq!((report.unlisted, report.left_out.len()), (0, 0));
     let about = |found: &billing::reconcile::Disagreement| {
@@ -42,7 +38,7 @@ async fn found(world: &World) -> Vec<(Kind, String)> {
     found
 }
 
-async fn execute(world: &World, statement: String) {
+pub async fn execute(world: &World, statement: String) {
     let mut connection = AnyConnection::connect(world.database_url()).await.unwrap();
     let changed = sqlx::query(AssertSqlSafe(statement.clone()))
         .execute(&mut connection)
@@ -52,7 +48,7 @@ async fn execute(world: &World, statement: String) {
     connection.close().await.unwrap();
 }
 
-async fn select(world: &World, statement: String) -> String {
+pub async fn select(world: &World, statement: String) -> String {
     let mut connection = AnyConnection::connect(world.database_url()).await.unwrap();
     let text = sqlx::query_scalar(AssertSqlSafe(statement))
         .fetch_one(&mut connection)
@@ -63,7 +59,7 @@ async fn select(world: &World, statement: String) -> String {
 }
 
 /// What the gateway calls the payment of a top-up.
-async fn intent_of(world: &World, top_up: &TopUpView) -> String {
+pub async fn intent_of(world: &World, top_up: &TopUpView) -> String {
     let id = top_up.id;
     let query = format!("select gateway_intent from payments where top_up_id = '{id}'");
     select(world, query).await
@@ -77,7 +73,7 @@ async fn customer(world: &World) -> String {
     select(world, query).await
 }
 
-async fn paid(world: &World) -> TopUpView {
+pub async fn paid(world: &World) -> TopUpView {
     let top_up = world.top_up(2_500, VISA).await;
     assert!(matches!(top_up.state, TopUpState::Succeeded { .. }));
     top_up
@@ -172,25 +168,58 @@ async fn what_is_simply_pending_is_settled_and_does_not_disagree() {
     world.finish().await;
 }
 
-#[tokio::test]
-async fn each_planted_disagreement_of_money_is_found_exactly() {
-    let world = World::with_gateway_timeout(Duration::from_secs(3)).await;
-    let mut expected = Vec::new();
-    paid(&world).await;
-
-    // Paid after it had failed, and the notice was lost.
-    let failed = world.top_up(2_500, "4000000000000002").await;
-    let intent = intent_of(&world, &failed).await;
+/// Pays what was declined, as a page that had kept the payment's secret could; answers the names of
+/// the payment and of the card.
+pub async fn pay_after_all(world: &World, failed: &TopUpView) -> (String, String) {
+    let intent = intent_of(world, failed).await;
     let form = [
         ("payment_method", "pm_card_visa"),
         ("return_url", "http://127.0.0.1/"),
     ];
     let path = format!("{INTENTS}/{intent}/confirm");
     let confirmed = world.post_to_gateway(&path, &form).await;
+    let card = confirmed["payment_method"].as_str().unwrap().to_owned();
+    (intent, card)
+}
+
+/// What the gateway took is from now on another amount than was asked for.
+pub async fn ask_for_less(world: &World, top_up: &TopUpView) {
+    let id = top_up.id;
+    let less = format!("update top_ups set amount_cents = 2400 where id = '{id}'");
+    execute(world, less).await;
+}
+
+#[tokio::test]
+async fn a_payment_that_is_made_after_it_had_failed_is_credited_without_its_notice() {
+    let world = World::new().await;
+    let failed = world.top_up(2_500, "4000000000000002").await;
+    pay_after_all(&world, &failed).await;
+    let report = compare(&world).await;
+    assert_eq!((report.settled, report.agrees()), (1, true), "{report:?}");
+    assert_eq!(world.balance().await, "25.00");
+    let found = world.billing.top_ups().find(&world.owner, failed.id).await;
+    let state = found.unwrap().unwrap().state;
+    assert!(matches!(state, TopUpState::Succeeded { .. }), "{state:?}");
+    for notice in notices_of(&world, "payment_intent.succeeded").await {
+        tell(&world, &notice).await.unwrap();
+    }
+    assert_eq!(world.balance().await, "25.00");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn each_planted_disagreement_of_money_is_found_exactly() {
+    let world = World::with_gateway_timeout(Duration::from_secs(3)).await;
+    let mut expected = Vec::new();
+    paid(&world).await;
+
+    // Paid after it had failed, and more than the person was asked for.
+    let failed = world.top_up(2_500, "4000000000000002").await;
+    let (intent, kept) = pay_after_all(&world, &failed).await;
+    ask_for_less(&world, &failed).await;
     expected.push((Kind::PaidNotCredited, intent));
     // As a new card it was to be kept: so it is attached, and nobody here knows.
-    let kept = confirmed["payment_method"].as_str().unwrap();
-    expected.push((Kind::CardUnknown, kept.to_owned()));
+    expected.push((Kind::CardUnknown, kept));
 
     // Credited, and the payment that we name is none; the one that was made is nobody's.
     let credited = paid(&world).await;
@@ -262,6 +291,25 @@ async fn set(world: &World, top_up: &TopUpView, change: &str) {
 }
 
 #[tokio::test]
+async fn a_new_expiry_of_a_saved_card_is_taken_over_without_its_notice() {
+    let world = World::new().await;
+    paid(&world).await;
+    let query = "select gateway_method from payment_methods where removed_at is null";
+    let saved = select(&world, query.to_owned()).await;
+    let path = format!("/_control/payment_methods/{saved}/automatic_update");
+    let form = [("card[exp_month]", "11"), ("card[exp_year]", "2039")];
+    world.post_to_gateway(&path, &form).await;
+    let report = compare(&world).await;
+    assert_eq!((report.settled, report.agrees()), (1, true), "{report:?}");
+    let methods = world.billing.payment_methods();
+    let cards = methods.list(world.owner.organization).await.unwrap();
+    let card = &cards[0].card;
+    assert_eq!((card.expiry_month, card.expiry_year), (11, 2039));
+    assert_eq!(compare(&world).await.settled, 0);
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn each_planted_disagreement_of_cards_and_of_what_waits_is_found_exactly() {
     let world = World::with_gateway_timeout(Duration::from_secs(3)).await;
     let mut expected = Vec::new();
@@ -293,6 +341,18 @@ async fn each_planted_disagreement_of_cards_and_of_what_waits_is_found_exactly()
 }
 
 #[tokio::test]
+async fn an_account_that_settles_in_other_money_than_dollars_is_named() {
+    let world = World::new().await;
+    pay_behind_our_back_for_nobody(&world, "eur").await;
+    let found = found(&world).await;
+    let kinds: Vec<Kind> = found.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(kinds, [Kind::SettlesElsewhere, Kind::UnknownPayment]);
+    pay_behind_our_back_for_nobody(&world, "usd").await;
+    assert_eq!(compare(&world).await.count(Kind::SettlesElsewhere), 0);
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn more_than_a_page_is_compared_to_its_end() {
     let world = World::new().await;
     paid(&world).await;
@@ -311,7 +371,7 @@ async fn the_job_runs_once_an_hour_in_one_process_and_its_result_is_kept() {
     let world = World::new().await;
     let jobs = world.billing.reconciliation();
     assert_eq!(jobs.last_comparison().await.unwrap(), None);
-    pay_behind_our_back_for_nobody(&world).await;
+    pay_behind_our_back_for_nobody(&world, "usd").await;
     let report = jobs.compare_if_due().await.unwrap().unwrap();
     assert_eq!(report.count(Kind::UnknownPayment), 1);
     let other = crate::gateway_side::another_process(&world).await;
@@ -346,96 +406,15 @@ async fn a_comparison_that_the_gateway_does_not_answer_is_due_again_soon() {
     world.finish().await;
 }
 
-async fn pay_behind_our_back_for_nobody(world: &World) {
+async fn pay_behind_our_back_for_nobody(world: &World, currency: &str) {
     let form = [
         ("amount", "2500"),
-        ("currency", "usd"),
+        ("currency", currency),
         ("confirm", "true"),
         ("payment_method", "pm_card_visa"),
         ("payment_method_types[]", "card"),
     ];
     world.post_to_gateway(INTENTS, &form).await;
-}
-
-/// Hands over everything that the gateway has to tell.
-async fn tell_all(world: &World) {
-    for notice in notices(world).await {
-        tell(world, &notice).await.unwrap();
-    }
-}
-
-/// Gives back a part of a top-up as its owner does.
-async fn refund(world: &World, top_up: &TopUpView, cents: i64) -> RefundView {
-    let request = StartRefund {
-        id: RefundId::generate(),
-        top_up: top_up.id,
-        amount: Cents::new(cents),
-    };
-    let refunds = world.billing.refunds();
-    refunds.request(&world.owner, request).await.unwrap()
-}
-
-/// What the gateway calls a refund or a dispute of ours.
-async fn named(world: &World, table: &str, column: &str, top_up: &TopUpView) -> String {
-    let id = top_up.id;
-    let query = format!("select {column} from {table} where top_up_id = '{id}'");
-    select(world, query).await
-}
-
-#[tokio::test]
-async fn each_planted_disagreement_of_what_went_back_is_found_exactly() {
-    let world = World::new().await;
-    let mut expected = Vec::new();
-    for number in [VISA, REFUND_FAILS_LATER] {
-        let given_back = world.top_up(2_500, number).await;
-        refund(&world, &given_back, 1_000).await;
-    }
-    world.top_up(2_500, DISPUTED).await;
-    let form = [("advance", "86400")];
-    world.post_to_gateway("/_control/clock", &form).await;
-    tell_all(&world).await;
-    assert_eq!(found(&world).await, []);
-
-    let top_up = paid(&world).await;
-    let intent = intent_of(&world, &top_up).await;
-    let form = [("payment_intent", intent.as_str()), ("amount", "500")];
-    let made = world.post_to_gateway("/v1/refunds", &form).await;
-    let name = made["id"].as_str().unwrap().to_owned();
-    expected.push((Kind::RefundUnknown, name));
-    let top_up = paid(&world).await;
-    refund(&world, &top_up, 600).await;
-    change(&world, "refunds", "gateway_refund = 're_gone'", &top_up).await;
-    expected.push((Kind::RefundMissing, "re_gone".to_owned()));
-    for planted in ["amount_cents = 600", "state = 'failed', failure_code = 'x'"] {
-        let top_up = paid(&world).await;
-        refund(&world, &top_up, 700).await;
-        change(&world, "refunds", planted, &top_up).await;
-        let name = named(&world, "refunds", "gateway_refund", &top_up).await;
-        expected.push((Kind::RefundDiffers, name));
-    }
-    for kind in [Kind::DisputeDiffers, Kind::DisputeUnknown] {
-        let top_up = world.top_up(2_500, DISPUTED).await;
-        let form = [("advance", "86400")];
-        world.post_to_gateway("/_control/clock", &form).await;
-        let told = notices_of(&world, "charge.dispute.created").await;
-        let newest = told.last().unwrap();
-        let name = newest["data"]["object"]["id"].as_str().unwrap();
-        expected.push((kind, name.to_owned()));
-        if kind == Kind::DisputeDiffers {
-            tell(&world, newest).await.unwrap();
-            change(&world, "disputes", "stage = 'inquiry'", &top_up).await;
-        }
-    }
-    expected.sort();
-    assert_eq!(found(&world).await, expected);
-    world.finish_broken().await;
-}
-
-/// Changes the row that belongs to a top-up.
-async fn change(world: &World, table: &str, change: &str, top_up: &TopUpView) {
-    let id = top_up.id;
-    let statement = format!("update {table} set {change} where top_up_id = '{id}'");
-    execute(world, statement).await;
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use billing::{OpenHold, Problem, RefundError};
+use billing::{OpenHold, OperatorRefund, Problem, RefundError};
 use types::money::Cents;
 use types::refund::{RefundOffer, RefundRefusal, RefundState, RefundView};
 
@@ -75,6 +75,35 @@ async fn a_refund_that_never_arrived_gives_its_credit_back_after_a_day() {
     assert_eq!(found(&world, &refund).await, RefundState::Failed);
     assert!(world.refunds_at_gateway().await.is_empty());
     assert_eq!(world.balance().await, "25.00");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_refund_that_was_never_asked_for_is_sent_however_old_it_is() {
+    let world = World::new().await;
+    let top_up = world.top_up(2_500, VISA).await.id;
+    let refunds = world.billing.refunds();
+    let organization = world.owner.organization;
+    let request = OperatorRefund {
+        key: "ticket-7".to_owned(),
+        top_up,
+        amount: Cents::new(700),
+        reason: "Goodwill".to_owned(),
+    };
+    // The server that would ask the gateway is down for two days.
+    let asked = refunds.request_as_operator(organization, request).await;
+    let asked = asked.unwrap();
+    world.clock.advance(2 * DAY);
+    // Its first answer is lost: from here on the key has an age.
+    break_answers(&world, "answer_lost_before", "/v1/refunds").await;
+    refunds.ask_due().await.unwrap();
+    heal(&world).await;
+    assert_eq!(found(&world, &asked).await, RefundState::Processing);
+    world.clock.advance(DAY - Duration::from_secs(2 * 3_600));
+    refunds.ask_due().await.unwrap();
+    assert_eq!(found(&world, &asked).await, RefundState::Succeeded);
+    assert_eq!(world.refunds_at_gateway().await.len(), 1);
+    assert_eq!(world.balance().await, "18.00");
     world.finish().await;
 }
 

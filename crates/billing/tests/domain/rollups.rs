@@ -38,13 +38,15 @@ async fn tables(world: &World) -> Vec<String> {
             "usage_hours",
             "organization_id || ' ' || hour || ' ' || project_id || ' ' || api_key_id || ' ' ||
              model || ' ' || requests || ' ' || errors || ' ' || input_tokens || ' ' ||
-             cached_input_tokens || ' ' || output_tokens || ' ' || cost_pico || ' ' ||
+             cached_input_tokens || ' ' || output_tokens || ' ' || cost_nano || ' ' ||
+             cost_rest_pico || ' ' ||
              latency_count || ' ' || latency_sum_ms || ' ' || latencies",
         ),
         (
             "usage_days",
             "organization_id || ' ' || day || ' ' || project_id || ' ' || model || ' ' ||
-             requests || ' ' || tokens || ' ' || cost_pico || ' ' || first_booked_at",
+             requests || ' ' || tokens || ' ' || cost_nano || ' ' || cost_rest_pico || ' ' ||
+             first_booked_at",
         ),
     ] {
         let text = format!("select '{table} ' || {columns} as written from {table} order by 1");

@@ -9,10 +9,11 @@ use serde_json::Value;
 use sqlx::{AnyConnection, Connection};
 use types::ids::TopUpId;
 use types::money::Cents;
-use types::refund::Aftermath;
+use types::refund::{Aftermath, RefundState};
 use types::top_up::{PayWith, TopUpState, TopUpView};
 
 use crate::gateway_side::{notices, tell};
+use crate::refunds::asking;
 use crate::world::{World, confirm};
 
 /// What becomes of $25.00 with the card, once all that the card brings about has happened.
@@ -32,6 +33,10 @@ pub enum End {
     Disputed {
         times: usize,
     },
+    /// Paid, and what is given back to the card arrives days later.
+    PaidRefundArrivesLater,
+    /// Paid, and the card does not take back what was sent to it.
+    PaidRefundFailsLater,
 }
 
 const BANK: &str =
@@ -43,6 +48,7 @@ const CODE: &str =
     "The security code is incorrect. Nothing was charged. Check the code and try again.";
 const PROCESSING: &str =
     "The bank could not process the card. Nothing was charged. Try again in a moment.";
+const UNCONFIRMED: &str = "Your bank could not confirm that it was you. Nothing was charged. Try again or use another card.";
 const VELOCITY: &str =
     "The card is over its limit of payments. Nothing was charged. Try later or use another card.";
 
@@ -87,8 +93,8 @@ pub const CARDS: &[(&str, End)] = &[
     ("4000000000001976", End::Paid),
     ("4000000000005423", End::Paid),
     ("4000000404000079", End::Disputed { times: 2 }),
-    ("4000000000007726", End::Paid),
-    ("4000000000005126", End::Paid),
+    ("4000000000007726", End::PaidRefundArrivesLater),
+    ("4000000000005126", End::PaidRefundFailsLater),
     ("4000000000000077", End::Paid),
     ("4000009900000012", End::PaidLater),
     ("4000009900000020", End::PaidLater),
@@ -238,9 +244,47 @@ async fn every_test_card_ends_as_listed_with_its_message_and_its_postings() {
                 check_paid(number, &state, Aftermath::Disputed);
                 assert_eq!(posted, disputed(*times), "{number}");
             }
+            End::PaidRefundArrivesLater | End::PaidRefundFailsLater => {
+                check_paid(number, &state, Aftermath::Kept);
+                assert_eq!(posted, paid(), "{number}");
+                let (refunded, expected) = refund(&world, top_up.id, *end).await;
+                hear(&world, &mut heard).await;
+                let found = world.billing.top_ups().find(&world.owner, top_up.id).await;
+                check_paid(number, &found.unwrap().unwrap().state, refunded);
+                let (posted, newest) = posted_since(&world, sequence).await;
+                sequence = newest;
+                assert_eq!(posted, expected, "{number}");
+            }
         }
     }
     world.finish().await;
+}
+
+/// Gives $25.00 back and lets time go by; answers what is to become of the top-up, and what is to be
+/// posted.
+async fn refund(
+    world: &World,
+    top_up: TopUpId,
+    end: End,
+) -> (Aftermath, Vec<(String, String, i64)>) {
+    let refund = world.ask(&asking(top_up, 2_500)).await.unwrap();
+    let taken = ("prepaid", "gateway_clearing", 2_500);
+    let sent = ("gateway_clearing", "gateway_balance", 2_500);
+    let returned = ("gateway_balance", "gateway_clearing", 2_500);
+    let given_back = ("gateway_clearing", "prepaid", 2_500);
+    let (at_first, aftermath, posted) = if end == End::PaidRefundFailsLater {
+        let posted = rows(&[taken, sent, returned, given_back]);
+        (RefundState::Succeeded, Aftermath::Kept, posted)
+    } else {
+        (
+            RefundState::Processing,
+            Aftermath::Refunded,
+            rows(&[taken, sent]),
+        )
+    };
+    assert_eq!(refund.state, at_first, "{end:?}");
+    world.gateway_time_goes_by("11").await;
+    (aftermath, posted)
 }
 
 fn check_paid(number: &str, state: &TopUpState, expected: Aftermath) {
@@ -268,7 +312,10 @@ async fn the_first_answer_says_whether_the_bank_asks_or_the_gateway_takes_its_ti
         let is_as_listed = match end {
             End::Mistyped => false,
             End::Declined(_) => matches!(state, TopUpState::Failed { .. }),
-            End::Paid | End::Disputed { .. } => matches!(state, TopUpState::Succeeded { .. }),
+            End::Paid
+            | End::Disputed { .. }
+            | End::PaidRefundArrivesLater
+            | End::PaidRefundFailsLater => matches!(state, TopUpState::Succeeded { .. }),
             End::PaidOnceApproved | End::DeclinedOnceApproved(_) => {
                 matches!(state, TopUpState::RequiresAction { url: Some(_) })
             }
@@ -281,4 +328,62 @@ async fn the_first_answer_says_whether_the_bank_asks_or_the_gateway_takes_its_ti
         assert!(is_as_listed, "{number}: {state:?}");
     }
     world.finish().await;
+}
+
+#[tokio::test]
+async fn each_card_that_asks_charges_nothing_once_its_owner_has_failed_to_confirm() {
+    let world = World::new().await;
+    let mut asked = 0;
+    for (number, end) in CARDS {
+        match end {
+            End::PaidOnceApproved | End::DeclinedOnceApproved(_) => {}
+            End::Mistyped
+            | End::Declined(_)
+            | End::Paid
+            | End::PaidLater
+            | End::DeclinedLater(_)
+            | End::Disputed { .. }
+            | End::PaidRefundArrivesLater
+            | End::PaidRefundFailsLater => continue,
+        }
+        asked += 1;
+        let token = type_in(&world, number).await.unwrap();
+        let started = world.top_up_with(2_500, &token).await;
+        let TopUpState::RequiresAction { url: Some(url) } = &started.state else {
+            panic!("{number}: {started:?}");
+        };
+        confirm(url, "fail").await;
+        world.clock.advance(Duration::from_secs(60));
+        let reconciliation = world.billing.reconciliation();
+        reconciliation.settle_pending().await.unwrap();
+        let found = world.billing.top_ups().find(&world.owner, started.id).await;
+        let TopUpState::Failed { reason } = found.unwrap().unwrap().state else {
+            panic!("{number} is not declined");
+        };
+        assert_eq!(reason.message(), UNCONFIRMED, "{number}");
+    }
+    assert_eq!(asked, 7);
+    assert_eq!(posted_since(&world, 0).await.0, rows(&[]));
+    world.finish().await;
+}
+
+/// The sandbox's own numbers, which no list of Stripe's has.
+const OUR_OWN: &str = "40000099000000";
+
+#[test]
+fn every_published_test_card_is_in_the_table_once() {
+    let published = include_str!("../../../sandbox/tests/test_cards.json");
+    let published: Value = serde_json::from_str(published).unwrap();
+    let of = |list: &str| published[list].as_array().unwrap().clone();
+    let lists = ["succeed", "decline", "three_d_secure", "after_success"].map(of);
+    let mut expected: Vec<String> = (lists.iter().flatten())
+        .map(|card| card["number"].as_str().unwrap().to_owned())
+        .collect();
+    let numbers = CARDS.iter().map(|(number, _)| (*number).to_owned());
+    let mut listed: Vec<String> = numbers
+        .filter(|number| !number.starts_with(OUR_OWN))
+        .collect();
+    expected.sort();
+    listed.sort();
+    assert_eq!(listed, expected);
 }

@@ -3,11 +3,10 @@ use types::ids::{PaymentMethodId, TopUpId};
 use types::money::Cents;
 use types::payment::DeclineReason;
 use types::tenancy::Role;
-use types::top_up::{PayWith, TopUpState};
+use types::top_up::{PayWith, TopUpState, TopUpView};
 
+use crate::gateway_side::{ASKS, MASTERCARD, VISA};
 use crate::world::{World, confirm};
-
-const VISA: &str = "4242424242424242";
 
 #[tokio::test]
 async fn a_top_up_with_a_new_card_credits_the_balance_and_saves_the_card() {
@@ -145,32 +144,93 @@ async fn a_top_up_that_the_person_does_not_confirm_fails_and_nothing_is_charged(
     world.finish().await;
 }
 
-#[tokio::test]
-async fn the_same_click_a_hundred_times_is_one_charge() {
-    let world = World::new().await;
-    let token = world.token(VISA).await;
-    let id = TopUpId::generate();
+/// Clicks a hundred times at the same moment; answers what each one was told.
+async fn click_a_hundred_times(world: &World, request: &StartTopUp) -> Vec<TopUpView> {
     let clicks: Vec<_> = (0..100)
         .map(|_| {
-            let (top_ups, owner, token) =
-                (world.billing.top_ups(), world.owner.clone(), token.clone());
-            tokio::spawn(async move {
-                let pay_with = PayWith::NewCard(token);
-                let request = StartTopUp {
-                    id,
-                    amount: Cents::new(2_500),
-                    pay_with,
-                };
-                top_ups.start(&owner, request).await
-            })
+            let (top_ups, owner) = (world.billing.top_ups(), world.owner.clone());
+            let request = request.clone();
+            tokio::spawn(async move { top_ups.start(&owner, request).await })
         })
         .collect();
+    let mut answers = Vec::new();
     for click in clicks {
-        assert!(click.await.unwrap().is_ok());
+        answers.push(click.await.unwrap().unwrap());
     }
-    assert_eq!(world.charged_cents().await, [2_500]);
-    assert_eq!(world.balance().await, "25.00");
+    answers
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_same_click_a_hundred_times_is_one_charge_and_one_answer_in_each_of_twenty_rounds() {
+    let world = World::new().await;
+    for round in 1..=20 {
+        let request = StartTopUp {
+            id: TopUpId::generate(),
+            amount: Cents::new(2_500),
+            pay_with: PayWith::NewCard(world.token(VISA).await),
+        };
+        let answers = click_a_hundred_times(&world, &request).await;
+        let settled = matches!(answers[0].state, TopUpState::Succeeded { .. });
+        assert!(settled, "round {round}: {:?}", answers[0]);
+        for answer in &answers {
+            assert_eq!(*answer, answers[0], "round {round}");
+        }
+        assert_eq!(world.charged_cents().await, vec![2_500; round]);
+    }
+    assert_eq!(world.balance().await, "500.00");
     world.finish().await;
+}
+
+#[tokio::test]
+async fn whoever_may_not_pay_is_not_shown_where_the_bank_asks() {
+    let world = World::new().await;
+    let asked = world.top_up(2_500, ASKS).await;
+    let top_ups = world.billing.top_ups();
+    for role in Role::ALL {
+        let viewer = if role == Role::Owner {
+            world.owner.clone()
+        } else {
+            world.viewer_with(role).await
+        };
+        let found = top_ups.find(&viewer, asked.id).await.unwrap().unwrap();
+        let TopUpState::RequiresAction { url } = found.state else {
+            panic!("{role:?}: {:?}", found.state);
+        };
+        assert_eq!(url.is_some(), role.may_change_money(), "{role:?}");
+    }
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_customer_that_was_deleted_at_the_gateway_is_made_anew_and_pays_again() {
+    let world = World::new().await;
+    world.top_up(2_500, VISA).await;
+    delete_customer(&world).await;
+    let refused = world.top_up(2_500, MASTERCARD).await;
+    let reason = DeclineReason::ProcessingError;
+    assert_eq!(refused.state, TopUpState::Failed { reason });
+    // What went wrong is mended by now.
+    let paid = world.top_up(2_500, MASTERCARD).await;
+    assert!(
+        matches!(paid.state, TopUpState::Succeeded { .. }),
+        "{paid:?}"
+    );
+    assert_eq!(world.balance().await, "50.00");
+    // The same when a card is added.
+    delete_customer(&world).await;
+    let token = world.token(VISA).await;
+    let methods = world.billing.payment_methods();
+    methods.set_up(&world.owner, &token).await.unwrap_err();
+    methods.set_up(&world.owner, &token).await.unwrap();
+    world.finish().await;
+}
+
+async fn delete_customer(world: &World) {
+    let customers = crate::gateway_side::customers(world).await;
+    let newest = &customers[0];
+    world
+        .delete_at_gateway(&format!("/v1/customers/{newest}"))
+        .await;
 }
 
 #[tokio::test]

@@ -257,6 +257,7 @@ pub fn gateway_settings(sandbox: &Sandbox, url: &str, timeout: Duration) -> Gate
         tokenizer: TokenizerView {
             url: format!("{url}/v1/payment_methods"),
             publishable_key: sandbox.publishable_key().to_owned(),
+            takes_link: false,
         },
         return_url: Some("http://127.0.0.1/billing/confirmed".to_owned()),
         timeout,

@@ -1,4 +1,6 @@
-use billing::payments::gateway::{AttachOutcome, ChargeRequest, ChargedMethod, Outcome, Presence};
+use billing::payments::gateway::{
+    AttachOutcome, CUSTOMER_MISSING, ChargeRequest, ChargedMethod, Outcome, Presence, SetupOutcome,
+};
 use types::payment::{CardBrand, DeclineReason};
 
 use crate::support::{Counterpart, DECLINED, GOOD, TestCard, settled};
@@ -116,10 +118,32 @@ async fn a_card_that_was_not_saved_pays_once() {
 #[tokio::test]
 async fn an_organization_is_one_customer_however_often_it_is_made_known() {
     let at = Counterpart::open().await;
-    let make = || {
+    let make = |gone| {
+        let (name, email) = ("Contract suite", "contract@example.com");
         at.gateway
-            .create_customer(at.organization, "Contract suite", "contract@example.com")
+            .create_customer(at.organization, name, email, gone)
     };
-    assert_eq!(make().await.as_ref(), Ok(&at.customer));
-    assert_eq!(make().await.as_ref(), Ok(&at.customer));
+    assert_eq!(make(None).await.as_ref(), Ok(&at.customer));
+    assert_eq!(make(None).await.as_ref(), Ok(&at.customer));
+    // In place of one that is gone it is another, and the same one each time.
+    let anew = make(Some(&at.customer)).await.unwrap();
+    assert_ne!(anew, at.customer);
+    assert_eq!(make(Some(&at.customer)).await, Ok(anew));
+}
+
+#[tokio::test]
+async fn a_customer_that_is_gone_is_told_apart_from_a_card_that_is() {
+    let at = Counterpart::open().await;
+    let request = ChargeRequest {
+        customer: "cus_1NothingOfThatName".parse().unwrap(),
+        ..at.request(GOOD).await
+    };
+    let code = CUSTOMER_MISSING.to_owned();
+    let refused = Outcome::Refused { code: code.clone() };
+    assert_eq!(at.gateway.charge(&request).await, Ok(refused));
+    let method = at.method(GOOD).await;
+    let outcome = at.gateway.attach(&request.customer, &method).await;
+    assert_eq!(outcome, Ok(AttachOutcome::Refused { code: code.clone() }));
+    let outcome = at.gateway.set_up(&request.customer, &method, None).await;
+    assert_eq!(outcome, Ok(SetupOutcome::Refused { code }));
 }

@@ -1,19 +1,14 @@
 use std::time::Duration;
 
 use billing::payments::gateway::{ChargeRequest, GatewayError, Outcome, Presence};
-use chrono::{TimeDelta, Utc};
 use futures::future::join_all;
 use types::ids::TopUpId;
 use types::money::Cents;
 use types::payment::{CardBrand, DeclineReason};
-use types::time::Timestamp;
 
-use crate::support::{AMOUNT, ASKS, Counterpart, DECLINED, GOOD, TestCard, bank_page, settled};
-
-#[expect(clippy::disallowed_methods, reason = "the other side has a real clock")]
-fn an_hour_ago() -> Timestamp {
-    Utc::now() - TimeDelta::hours(1)
-}
+use crate::support::{
+    AMOUNT, ASKS, Counterpart, DECLINED, GOOD, TestCard, an_hour_ago, bank_page, settled,
+};
 
 #[tokio::test]
 async fn a_good_card_is_charged() {
@@ -235,6 +230,21 @@ async fn a_charge_is_found_by_its_top_up() {
     assert_eq!(find(paid.top_up).await, Some(charged));
     assert_eq!(find(declined.top_up).await, Some(refused));
     assert_eq!(find(TopUpId::generate()).await, None);
+}
+
+#[tokio::test]
+async fn a_charge_says_which_top_up_it_is_for_and_what_a_browser_needs() {
+    let at = Counterpart::open().await;
+    let request = at.request(ASKS).await;
+    let (intent, _) = bank_page(at.gateway.charge(&request).await.unwrap());
+    assert_eq!(
+        at.gateway.top_up_of(&intent).await,
+        Ok(Some(request.top_up))
+    );
+    let secret = at.gateway.client_secret(&intent).await.unwrap().unwrap();
+    assert!(secret.starts_with(intent.as_str()));
+    let nothing = "pi_1NothingOfThatName".parse().unwrap();
+    assert_eq!(at.gateway.top_up_of(&nothing).await, Ok(None));
 }
 
 #[tokio::test]

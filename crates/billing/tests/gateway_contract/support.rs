@@ -8,12 +8,14 @@ use billing::payments::gateway::{
     ChargeRequest, Gateway, GatewayCustomer, GatewayIntent, GatewayMethod, Outcome, Presence,
     Settled,
 };
+use chrono::{TimeDelta, Utc};
 use sandbox::{Sandbox, SandboxConfig};
 use secrecy::SecretString;
 use serde_json::Value;
 use types::ids::{OrganizationId, PaymentId, TopUpId};
 use types::money::Cents;
 use types::payment::TokenizerView;
+use types::time::Timestamp;
 
 pub const AMOUNT: Cents = Cents::new(2_500);
 
@@ -36,6 +38,28 @@ pub const DECLINED: TestCard = TestCard {
     number: "4000000000000002",
     token: "pm_card_visa_chargeDeclined",
 };
+
+pub const DISPUTED: TestCard = TestCard {
+    number: "4000000000000259",
+    token: "pm_card_createDispute",
+};
+pub const INQUIRED: TestCard = TestCard {
+    number: "4000000000001976",
+    token: "pm_card_createDisputeInquiry",
+};
+pub const REFUND_SETTLES_LATER: TestCard = TestCard {
+    number: "4000000000007726",
+    token: "pm_card_pendingRefund",
+};
+pub const REFUND_FAILS_LATER: TestCard = TestCard {
+    number: "4000000000005126",
+    token: "pm_card_refundFail",
+};
+
+#[expect(clippy::disallowed_methods, reason = "the other side has a real clock")]
+pub fn an_hour_ago() -> Timestamp {
+    Utc::now() - TimeDelta::hours(1)
+}
 
 /// Whom the gateway speaks to, and a customer there.
 pub struct Counterpart {
@@ -65,6 +89,7 @@ pub fn settings(url: &str, key: &str, timeout: Duration) -> GatewaySettings {
         tokenizer: TokenizerView {
             url: String::new(),
             publishable_key: String::new(),
+            takes_link: false,
         },
         return_url: None,
         timeout,
@@ -109,7 +134,7 @@ impl Counterpart {
         let gateway = Gateway::new(&settings(&url, &key, Duration::from_secs(30))).unwrap();
         let organization = OrganizationId::generate();
         let customer =
-            gateway.create_customer(organization, "Contract suite", "contract@example.com");
+            gateway.create_customer(organization, "Contract suite", "contract@example.com", None);
         let customer = customer.await.unwrap();
         let no_redirects = reqwest::redirect::Policy::none();
         let http = reqwest::Client::builder()
@@ -171,6 +196,29 @@ impl Counterpart {
             presence: Presence::OnSession,
             return_url: Some("https://billing.example/billing/confirmed".to_owned()),
         }
+    }
+
+    /// A charge that is paid.
+    pub async fn paid(&self, card: TestCard) -> Settled {
+        let request = self.request(card).await;
+        settled(self.gateway.charge(&request).await.unwrap())
+    }
+
+    /// Asks until there is an answer: what the gateway does of its own accord takes its time. In the
+    /// sandbox that time goes by at once.
+    pub async fn eventually<T>(&self, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+        /// Two minutes of questions; Stripe's test mode takes seconds.
+        const QUESTIONS: u32 = 60;
+        if self.is_sandbox {
+            self.advance("86400").await;
+        }
+        for _ in 0..QUESTIONS {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+        panic!("it did not happen in two minutes");
     }
 
     /// How many payments the customer has there, of whatever outcome.

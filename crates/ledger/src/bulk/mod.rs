@@ -127,6 +127,7 @@ impl Head {
     /// again.
     pub fn post(&mut self, batch: Batch, now: Timestamp) -> Result<Planned, PostError> {
         post::check(&batch, self.books.organization)?;
+        post::clock::report_once(&self.books, now);
         for transfer in &batch.transfers {
             for account in [&transfer.debit, &transfer.credit] {
                 if account.organization().is_some() && !self.accounts.contains_key(account) {

@@ -5,7 +5,7 @@
 //! the lock of the books.
 
 pub(crate) mod apply;
-mod clock;
+pub(crate) mod clock;
 pub(crate) mod lots;
 mod replay;
 mod write;

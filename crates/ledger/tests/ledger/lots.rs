@@ -182,8 +182,15 @@ async fn open_lots_are_in_burn_order_and_due_ones_by_their_expiry() {
         (30, vec![4, 3]),
         (99, vec![4, 3, 2]),
     ] {
-        let due = ledger::due_lots_in(&mut world.connection, at(seconds), 10).await;
-        let due: Vec<LotId> = due.unwrap().iter().map(|(_, id)| *id).collect();
+        let due = ledger::due_lots_in(&mut world.connection, at(seconds), None, 10).await;
+        let due = due.unwrap();
+        let mut last = None;
+        for lot in &due {
+            let next = ledger::due_lots_in(&mut world.connection, at(seconds), last, 1).await;
+            assert_eq!(next.unwrap(), [*lot]);
+            last = Some(lot);
+        }
+        let due: Vec<LotId> = due.iter().map(|lot| lot.id).collect();
         let expected: Vec<LotId> = expected.into_iter().map(lot).collect();
         assert_eq!(due, expected, "after {seconds} s");
         let balances = ledger::balances_in(&mut world.connection, organization, at(seconds)).await;

@@ -84,13 +84,10 @@ pub(crate) async fn close(call: &mut Call<'_>, id: &str) -> Result<Value, ApiErr
 }
 
 fn require_open(dispute: &Dispute) -> Result<(), ApiError> {
-    use DisputeStatus::{NeedsResponse, UnderReview, WarningNeedsResponse, WarningUnderReview};
-    match dispute.status {
-        NeedsResponse | UnderReview | WarningNeedsResponse | WarningUnderReview => Ok(()),
-        DisputeStatus::Won | DisputeStatus::Lost | DisputeStatus::WarningClosed => {
-            Err(ApiError::refused("", "This dispute is already closed"))
-        }
+    if dispute.is_over() {
+        return Err(ApiError::refused("", "This dispute is already closed"));
     }
+    Ok(())
 }
 
 pub(crate) async fn retrieve(call: &mut Call<'_>, id: &str) -> Result<Value, ApiError> {

@@ -1,7 +1,7 @@
 //! Owns the course of a dispute: foreseen with the charge, opened, ruled on. Times are short, so
 //! that tests need not wait.
 
-use super::{Dispute, DisputeReason, DisputeStatus, Ruling};
+use super::{Dispute, DisputeReason, DisputeStatus, RESPONSE_SECONDS, Ruling};
 use crate::balance_transactions::{self, Movement};
 use crate::behaviour::Aftermath;
 use crate::call::Call;
@@ -72,6 +72,7 @@ pub(crate) async fn open_inquiry(call: &mut Call<'_>, charge: &str) -> Result<()
     call.emit("charge.dispute.created", &dispute).await
 }
 
+/// What has been withdrawn is to be answered for in time.
 async fn withdraw(call: &mut Call<'_>, dispute: &mut Dispute) -> Result<(), ApiError> {
     let description = Some(format!("Chargeback withdrawal for {}", dispute.charge));
     let movement = Movement::DisputeWithdrawal;
@@ -80,15 +81,40 @@ async fn withdraw(call: &mut Call<'_>, dispute: &mut Dispute) -> Result<(), ApiE
         balance_transactions::book(call, movement, amount, &currency, &dispute.id, description)
             .await?;
     dispute.balance_transactions.push(booked);
+    dispute.due_by = call.now + RESPONSE_SECONDS;
     call.update(dispute).await?;
+    let deadline = Outcome::DisputeDeadline {
+        dispute: dispute.id.clone(),
+    };
+    // The last second is still in time.
+    call.schedule(RESPONSE_SECONDS + 1, deadline).await?;
     let mut charge: Charge = call.get(&dispute.charge).await?;
     charge.dispute = DisputeMark::Disputed;
     call.update(&charge).await
 }
 
-/// The bank decides.
+/// Nobody answered in time: then the card's owner is right. What was handed in is the bank's to
+/// decide about.
+pub(crate) async fn lapse(call: &mut Call<'_>, id: &str) -> Result<(), ApiError> {
+    let dispute: Dispute = call.get(id).await?;
+    match dispute.status {
+        DisputeStatus::NeedsResponse => rule(call, id, Ruling::Lost).await,
+        DisputeStatus::WarningNeedsResponse
+        | DisputeStatus::WarningUnderReview
+        | DisputeStatus::WarningClosed
+        | DisputeStatus::UnderReview
+        | DisputeStatus::Won
+        | DisputeStatus::Lost => Ok(()),
+    }
+}
+
+/// The bank decides, once: evidence that was handed in twice, or a merchant who gave in meanwhile,
+/// changes nothing any more.
 pub(crate) async fn rule(call: &mut Call<'_>, id: &str, ruling: Ruling) -> Result<(), ApiError> {
     let mut dispute: Dispute = call.get(id).await?;
+    if dispute.is_over() {
+        return Ok(());
+    }
     match (ruling, dispute.is_inquiry()) {
         (Ruling::Escalated, true) => {
             dispute.status = DisputeStatus::NeedsResponse;

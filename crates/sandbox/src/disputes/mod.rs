@@ -2,7 +2,8 @@
 //! what happens, `calls` what the merchant does about it. Does not own the charge.
 //!
 //! A dispute withdraws its amount and a fee when it opens; won, the amount comes back; lost, it
-//! stays away. An inquiry withdraws nothing until it is escalated.
+//! stays away; one that nobody answers in time is lost. An inquiry withdraws nothing until it is
+//! escalated.
 
 pub(crate) mod calls;
 pub(crate) mod course;
@@ -52,6 +53,8 @@ pub(crate) struct Dispute {
     brand: String,
     reason: DisputeReason,
     status: DisputeStatus,
+    /// Until then evidence is to be handed in.
+    due_by: i64,
     evidence: BTreeMap<String, String>,
     submissions: i64,
     balance_transactions: Vec<BalanceTransaction>,
@@ -106,7 +109,6 @@ impl Object for Dispute {
     }
 
     fn render(&self, view: &View<'_>) -> Value {
-        let due_by = self.created + RESPONSE_SECONDS;
         let movements: Vec<Value> = self
             .balance_transactions
             .iter()
@@ -124,10 +126,10 @@ impl Object for Dispute {
             "enhanced_eligibility_types": [],
             "evidence": self.render_evidence(),
             "evidence_details": {
-                "due_by": due_by,
+                "due_by": self.due_by,
                 "enhanced_eligibility": {},
                 "has_evidence": !self.evidence.is_empty(),
-                "past_due": view.now > due_by,
+                "past_due": view.now > self.due_by,
                 "submission_count": self.submissions,
             },
             "is_charge_refundable": self.is_inquiry(),
@@ -167,6 +169,15 @@ impl Dispute {
         )
     }
 
+    /// Whether it is decided: nothing changes it any more.
+    fn is_over(&self) -> bool {
+        use DisputeStatus::{NeedsResponse, UnderReview, WarningNeedsResponse, WarningUnderReview};
+        match self.status {
+            NeedsResponse | UnderReview | WarningNeedsResponse | WarningUnderReview => false,
+            DisputeStatus::Won | DisputeStatus::Lost | DisputeStatus::WarningClosed => true,
+        }
+    }
+
     fn render_evidence(&self) -> Value {
         let text = |name: &&str| ((*name).to_owned(), json!(self.evidence.get(*name)));
         Value::Object(EVIDENCE.iter().map(text).collect::<Map<_, _>>())
@@ -183,6 +194,7 @@ impl Dispute {
             brand: charge.card.brand.name().to_owned(),
             reason,
             status: DisputeStatus::NeedsResponse,
+            due_by: now + RESPONSE_SECONDS,
             evidence: BTreeMap::new(),
             submissions: 0,
             balance_transactions: Vec::new(),

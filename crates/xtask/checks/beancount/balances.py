@@ -11,7 +11,7 @@ from collections import defaultdict
 from decimal import Decimal
 
 from beancount import loader
-from beancount.core.data import Balance, Transaction
+from beancount.core.data import Balance, Open, Transaction
 
 
 def read_balance():
@@ -33,6 +33,11 @@ def main():
     assertions = [entry for entry in entries if isinstance(entry, Balance)]
     if not transactions or not assertions:
         sys.exit("the journal has no transactions, or asserts no balance")
+    # Those that Beancount has compared with its own sums: nobody's account may be missing.
+    opened = {entry.account for entry in entries if isinstance(entry, Open)}
+    asserted = {entry.account for entry in assertions}
+    if opened != asserted or not set(sums) <= opened:
+        sys.exit(f"no balance is asserted of {sorted((opened | set(sums)) - asserted)}")
 
     # What we owe to an organization stands below zero in a journal, and what it owes above.
     prefix = f":Org-{os.environ['BILLING_ORGANIZATION_ID']}:"

@@ -9,8 +9,6 @@
 //!   answer from its cache, under the id of the first. It is counted once, as OpenMeter does; with
 //!   another model or other tokens it is a conflict.
 
-use std::collections::HashSet;
-
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
@@ -70,13 +68,18 @@ pub(crate) async fn ingest(
 
 /// Gives each event the rate card's own name of its model, where it has one.
 async fn name_models(parts: &Parts, events: &mut [UsageEvent]) -> Result<(), ApiError> {
-    if !events.iter().any(|event| event.model.contains('/')) {
-        return Ok(());
+    let rates = parts.billing.rates();
+    let is_known = |name: &str| rates.is_known(name);
+    // From memory, unless there is one that this process has never heard of.
+    let is_strange = |event: &UsageEvent| {
+        let model = &event.model;
+        model.contains('/') && !is_known(model) && own_name(model, is_known).is_none()
+    };
+    if events.iter().any(is_strange) {
+        rates.refresh().await?;
     }
-    let rates = parts.billing.rates().models().await?;
-    let known: HashSet<&str> = rates.iter().map(|rate| rate.model.as_str()).collect();
     for event in events {
-        if let Some(name) = own_name(&event.model, |name| known.contains(name)) {
+        if let Some(name) = own_name(&event.model, is_known) {
             event.model = name.to_owned();
         }
     }

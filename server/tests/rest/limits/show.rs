@@ -35,6 +35,7 @@ async fn it_tells_what_is_left_and_what_would_refuse() {
             },
             "open_holds": { "limit": 10_000, "used": 1, "left": 9_999, "would_refuse": false },
             "sources": { "limit": 1_000, "used": 0, "left": 1_000, "would_refuse": false },
+            "series": { "limit": 50_000, "used": 0, "left": 50_000, "would_refuse": false },
             "request": {
                 "events": 1_000, "bytes": 1_048_576, "tokens": 100_000_000, "cost": "1000.00",
             },

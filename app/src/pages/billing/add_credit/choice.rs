@@ -21,6 +21,8 @@ pub fn MethodChoice(form: TopUpForm) -> impl IntoView {
         .with_untracked(|page| page.payment_methods.clone());
     let has_saved = !methods.is_empty();
     let is_new = Memo::new(move |_| form.choice.get() == Choice::NewCard);
+    // Once drawn they stay: a look at a saved card loses nothing of what was typed.
+    let was_new = Memo::new(move |was: Option<&bool>| is_new.get() || was == Some(&true));
     let rows = methods
         .into_iter()
         .map(|method| view! { <SavedMethod method form/> });
@@ -47,8 +49,10 @@ pub fn MethodChoice(form: TopUpForm) -> impl IntoView {
                     </label>
                 </div>
             })}
-            <Show when=move || is_new.get()>
-                <CardFieldset draft=form.card problems=form.problems purpose=form.purpose()/>
+            <Show when=move || was_new.get()>
+                <div hidden=move || !is_new.get()>
+                    <CardFieldset draft=form.card problems=form.problems purpose=form.purpose()/>
+                </div>
             </Show>
             {move || message.get().map(|message| view! {
                 <FieldProblem id=PROBLEM.to_owned() message/>

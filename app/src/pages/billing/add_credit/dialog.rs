@@ -31,10 +31,21 @@ pub fn AddCreditDialog(form: TopUpForm) -> impl IntoView {
         }
         is_open
     });
+    // Until it is over the form stays: what is typed into fields of the gateway's own lives in them.
+    let has_form = move || shown.with(|shown| !matches!(shown, Shown::Done(_)));
+    let is_form = Memo::new(move |_| shown.get() == Shown::Form);
     view! {
-        <Dialog open=form.is_open title="Add to credit balance" heading_id="add-credit-title">
+        <Dialog
+            open=form.is_open
+            title="Add to credit balance"
+            heading_id="add-credit-title"
+            beside=form.card.script_asks()
+        >
+            <Show when=has_form>
+                <Form form is_shown=is_form/>
+            </Show>
             {move || match shown.get() {
-                Shown::Form => view! { <Form form/> }.into_any(),
+                Shown::Form => ().into_any(),
                 Shown::Confirm(url) => view! { <Confirm url form/> }.into_any(),
                 Shown::Processing => view! { <Processing form/> }.into_any(),
                 Shown::Unheard => view! { <Unheard form/> }.into_any(),
@@ -55,7 +66,7 @@ enum Shown {
 }
 
 #[component]
-fn Form(form: TopUpForm) -> impl IntoView {
+fn Form(form: TopUpForm, is_shown: Memo<bool>) -> impl IntoView {
     let is_working = move || matches!(form.step.get(), Step::Working { .. });
     let is_slow = move || form.step.get() == Step::Working { is_slow: true };
     // An amount that would be refused is not offered.
@@ -66,6 +77,7 @@ fn Form(form: TopUpForm) -> impl IntoView {
     view! {
         <form
             class="form add-credit"
+            hidden=move || !is_shown.get()
             novalidate
             aria-busy=move || is_working().then_some("true")
             on:submit=move |event| {
@@ -78,7 +90,7 @@ fn Form(form: TopUpForm) -> impl IntoView {
             <Summary form/>
             <div class="dialog-foot">
                 <Total form/>
-                <GeneralProblem problems=form.problems/>
+                <Show when=move || is_shown.get()><GeneralProblem problems=form.problems/></Show>
                 <button
                     type="submit"
                     class="button button-primary button-wide"
@@ -90,7 +102,7 @@ fn Form(form: TopUpForm) -> impl IntoView {
                 <p class="working-line" role="status">
                     {move || is_slow().then_some("Confirming with your bank…")}
                 </p>
-                <SecureLine page=form.page/>
+                <SecureLine page=form.page purpose=form.purpose().get_untracked()/>
             </div>
         </form>
     }

@@ -10,6 +10,8 @@ use crate::pages::billing::bank::BankQuestion;
 
 /// The id of the line that says it worked.
 pub const DONE: &str = "add-credit-done";
+/// The id of the line that says what is waited for.
+pub const WAITING: &str = "add-credit-waiting";
 
 /// What the bank asks, and the way out: another card.
 #[component]
@@ -17,13 +19,14 @@ pub fn Confirm(url: Option<String>, form: TopUpForm) -> impl IntoView {
     let is_giving_up = move || form.is_giving_up.get();
     view! {
         <div class="outcome">
-            <p class="dialog-text" role="status">
+            <p class="dialog-text" id=WAITING tabindex="-1" role="status">
                 "Your bank wants to be sure that it is you. Confirm the payment below; nothing is charged before."
             </p>
             <BankQuestion
                 url
                 on_answer=Callback::new(move |()| form.ask_now())
                 ask=Callback::new(move |()| form.ask_by_script())
+                script_asks=form.card.script_asks()
             />
             <GeneralProblem problems=form.problems/>
             <div class="outcome-buttons">
@@ -46,7 +49,7 @@ pub fn Confirm(url: Option<String>, form: TopUpForm) -> impl IntoView {
 #[component]
 pub fn Processing(form: TopUpForm) -> impl IntoView {
     view! {
-        <div class="outcome outcome-center" role="status">
+        <div class="outcome outcome-center" id=WAITING tabindex="-1" role="status">
             <Spinner form/>
             <p class="outcome-title">"Still processing, no need to pay again."</p>
             <p class="dialog-text">
@@ -67,7 +70,7 @@ pub fn Processing(form: TopUpForm) -> impl IntoView {
 #[component]
 pub fn Unheard(form: TopUpForm) -> impl IntoView {
     view! {
-        <div class="outcome outcome-center" role="status">
+        <div class="outcome outcome-center" id=WAITING tabindex="-1" role="status">
             <Spinner form/>
             <p class="outcome-title">"Waiting to hear from the server"</p>
             <p class="dialog-text">

@@ -3,22 +3,30 @@
 use sqlx::PgConnection;
 use types::time::Timestamp;
 
-use super::found;
+use super::{MOST_EXPIRED, found, looked, may_have_left};
 use crate::StoreError;
 use crate::db::micros;
-use crate::holds::desk::{Asked, Found, HoldRow, HoldWrites};
+use crate::holds::desk::{Asked, HoldRow, HoldWrites, Looked};
 use crate::holds::store::{COLUMNS, TABLES};
 
 pub(crate) async fn find_in(
     connection: &mut PgConnection,
     asked: &Asked,
     now: Timestamp,
-) -> Result<Vec<Found>, StoreError> {
-    // The same row may answer several questions.
+) -> Result<Looked, StoreError> {
+    // The same row may answer several questions. What is due is looked for organization by
+    // organization: all in one, it might be looked for among everybody's.
     let text = format!(
-        "select {COLUMNS} from {TABLES}
-         where holds.state = 'open' and holds.expires_at <= $1
-             and holds.organization_id = any($2::text[])
+        "(select {COLUMNS} from unnest($2::text[]) as asked (organization_id)
+         cross join lateral (
+             select * from holds as due
+             where due.organization_id = asked.organization_id and due.state = 'open'
+                 and due.expires_at <= $1
+             order by due.expires_at limit $7
+         ) as holds
+         left join usage_events on usage_events.batch_no = holds.event_batch_no
+             and usage_events.position = holds.event_position
+         limit $7)
          union all
          select {COLUMNS} from {TABLES}
          join unnest($3::text[], $4::text[]) as asked (organization_id, id)
@@ -29,6 +37,7 @@ pub(crate) async fn find_in(
              on holds.organization_id = asked.organization_id
              and holds.client_id = asked.client_id"
     );
+    let organizations = texts(&asked.organizations, ToString::to_string);
     let (client_organizations, client_ids): (Vec<String>, Vec<String>) = asked
         .client_ids
         .iter()
@@ -36,17 +45,35 @@ pub(crate) async fn find_in(
         .unzip();
     let rows = sqlx::query(sqlx::AssertSqlSafe(text))
         .bind(micros(now))
-        .bind(texts(&asked.organizations, ToString::to_string))
+        .bind(&organizations)
         .bind(texts(&asked.ids, |(organization, _)| {
             organization.to_string()
         }))
         .bind(texts(&asked.ids, |(_, id)| id.to_string()))
         .bind(client_organizations)
         .bind(client_ids)
-        .fetch_all(connection)
+        .bind(i64::try_from(MOST_EXPIRED).unwrap_or(i64::MAX))
+        .fetch_all(&mut *connection)
         .await?;
-    rows.iter().map(found).collect()
+    let found = rows.iter().map(found).collect::<Result<Vec<_>, _>>()?;
+    let sums = if may_have_left(&found, now) {
+        sqlx::query(ALL_DUE)
+            .bind(micros(now))
+            .bind(&organizations)
+            .fetch_all(connection)
+            .await?
+    } else {
+        Vec::new()
+    };
+    looked(found, &sums, now)
 }
+
+/// What is due of each organization.
+const ALL_DUE: &str = "
+    select organization_id, count(*) as due, cast(sum(amount_nano) as bigint) as amount_nano
+    from holds
+    where state = 'open' and expires_at <= $1 and organization_id = any($2::text[])
+    group by organization_id";
 
 pub(crate) async fn write_in(
     connection: &mut PgConnection,

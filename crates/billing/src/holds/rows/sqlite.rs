@@ -4,10 +4,10 @@ use ledger::bulk::sqlite::{marks, write_rows};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 use types::time::Timestamp;
 
-use super::found;
+use super::{MOST_EXPIRED, found, looked, may_have_left};
 use crate::StoreError;
 use crate::db::micros;
-use crate::holds::desk::{Asked, Found, HoldRow, HoldWrites};
+use crate::holds::desk::{Asked, HoldRow, HoldWrites, Looked};
 use crate::holds::store::{COLUMNS, TABLES};
 
 /// The most rows in one statement.
@@ -17,13 +17,18 @@ pub(crate) async fn find_in(
     connection: &mut SqliteConnection,
     asked: &Asked,
     now: Timestamp,
-) -> Result<Vec<Found>, StoreError> {
+) -> Result<Looked, StoreError> {
     let mut rows = Vec::new();
     for run in ledger::bulk::runs(asked.organizations.len(), RUN) {
+        let room = MOST_EXPIRED.saturating_sub(rows.len());
+        if room == 0 {
+            break;
+        }
         let mut query = sqlx::query(AssertSqlSafe(due(run.len()))).bind(micros(now));
         for organization in &asked.organizations[run] {
             query = query.bind(organization.to_string());
         }
+        let query = query.bind(i64::try_from(room).unwrap_or(i64::MAX));
         rows.extend(query.fetch_all(&mut *connection).await?);
     }
     for run in ledger::bulk::runs(asked.ids.len(), RUN) {
@@ -40,15 +45,37 @@ pub(crate) async fn find_in(
         }
         rows.extend(query.fetch_all(&mut *connection).await?);
     }
-    rows.iter().map(found).collect()
+    let found = rows.iter().map(found).collect::<Result<Vec<_>, _>>()?;
+    let mut sums = Vec::new();
+    if may_have_left(&found, now) {
+        for run in ledger::bulk::runs(asked.organizations.len(), RUN) {
+            let mut query = sqlx::query(AssertSqlSafe(all_due(run.len()))).bind(micros(now));
+            for organization in &asked.organizations[run] {
+                query = query.bind(organization.to_string());
+            }
+            sums.extend(query.fetch_all(&mut *connection).await?);
+        }
+    }
+    looked(found, &sums, now)
 }
 
-/// Those of so many organizations whose time is up.
+/// Some of so many organizations whose time is up.
 pub(in crate::holds) fn due(organizations: usize) -> String {
     format!(
         "select {COLUMNS} from {TABLES}
          where holds.state = 'open' and holds.expires_at <= ?
-             and holds.organization_id in (values {})",
+             and holds.organization_id in (values {})
+         limit ?",
+        marks(organizations, 1)
+    )
+}
+
+/// What is due of each of so many organizations.
+pub(in crate::holds) fn all_due(organizations: usize) -> String {
+    format!(
+        "select organization_id, count(*) as due, sum(amount_nano) as amount_nano from holds
+         where state = 'open' and expires_at <= ? and organization_id in (values {})
+         group by organization_id",
         marks(organizations, 1)
     )
 }

@@ -3,10 +3,11 @@
 //!
 //! Owns the statements. What is written is worked out by `commit`.
 
+mod numbers;
 pub(super) mod postgres;
 pub(super) mod sqlite;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ledger::bulk::{Head, Planned};
 use sqlx::{ColumnIndex, Decode, Row, Type};
@@ -14,11 +15,15 @@ use types::ids::{BatchId, OrganizationId};
 use types::money::{Cost, Money};
 use types::time::Timestamp;
 
+use super::aside::Holder;
+use super::content::ContentHash;
 use super::event_key::EventKey;
-use super::priced::{Priced, SeriesKey, SourceKey};
+use super::priced::Priced;
 use crate::StoreError;
 use crate::db::time_from;
-use crate::holds::desk::{Asked, Found, HoldWrites};
+use crate::holds::desk::{Asked, HoldWrites, Looked};
+
+pub(super) use numbers::NumberTx;
 
 /// The accounts that paying for usage moves.
 pub(super) const ACCOUNTS: [&str; 3] = ["prepaid", "promotional", "owed"];
@@ -29,7 +34,7 @@ pub(super) type UniqueKey = (EventKey, i64);
 /// An event that was counted before.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known {
-    pub(super) content_hash: [u8; 16],
+    pub(super) content_hash: ContentHash,
     pub(super) received_at: Timestamp,
 }
 
@@ -104,30 +109,18 @@ pub(super) trait Bulk: Send + Sync + 'static {
 
     fn begin(&self) -> impl Future<Output = Result<Self::Tx, StoreError>> + Send;
 
-    /// Those of the organizations whose books somebody holds locked at this moment; none where
-    /// everybody has one lock.
+    /// Those of the organizations whose books somebody holds locked at this moment, and who does.
+    /// `Busy` where everybody has one lock.
     fn locked(
         &self,
         organizations: &BTreeSet<OrganizationId>,
-    ) -> impl Future<Output = Result<BTreeSet<OrganizationId>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<BTreeMap<OrganizationId, Holder>, StoreError>> + Send;
 }
 
 /// A commit in the making. Dropped, it leaves nothing behind.
-pub(super) trait BulkTx: Send {
+pub(super) trait BulkTx: NumberTx {
     /// How many versions of rates there are.
     fn rate_count(&mut self) -> impl Future<Output = Result<i64, StoreError>> + Send;
-
-    /// The numbers of sources; new ones get one, unless their organization has too many.
-    fn source_nos(
-        &mut self,
-        keys: &[&SourceKey],
-    ) -> impl Future<Output = Result<HashMap<SourceKey, i64>, StoreError>> + Send;
-
-    /// The numbers of series; new ones get one.
-    fn series_nos(
-        &mut self,
-        keys: &[&SeriesKey],
-    ) -> impl Future<Output = Result<Vec<i64>, StoreError>> + Send;
 
     /// Locks the organizations' books, in the order of their ids, which `organizations` are in.
     fn lock_heads(
@@ -153,12 +146,12 @@ pub(super) trait BulkTx: Send {
         keys: &[UniqueKey],
     ) -> impl Future<Output = Result<HashMap<UniqueKey, Known>, StoreError>> + Send;
 
-    /// The holds that are asked for, and those of the organizations whose time is up.
+    /// The holds that are asked for, and some of the organizations' whose time is up.
     fn holds(
         &mut self,
         asked: &Asked,
         now: Timestamp,
-    ) -> impl Future<Output = Result<Vec<Found>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Looked, StoreError>> + Send;
 
     /// `events` come batch by batch.
     fn write_events(
@@ -173,20 +166,6 @@ pub(super) trait BulkTx: Send {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     fn commit(self) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
-
-/// The number of each of `keys`, from what was read.
-fn in_order<K: Eq + std::hash::Hash>(
-    keys: &[&K],
-    read: &HashMap<K, i64>,
-) -> Result<Vec<i64>, StoreError> {
-    keys.iter()
-        .map(|key| {
-            read.get(*key)
-                .copied()
-                .ok_or_else(|| StoreError::Inconsistent("a number that was not given".to_owned()))
-        })
-        .collect()
 }
 
 /// What a look-up of keys found: only those that were asked for.
@@ -211,7 +190,7 @@ where
             continue;
         };
         let found = Known {
-            content_hash: sixteen(row, "content_hash")?,
+            content_hash: ContentHash(sixteen(row, "content_hash")?),
             received_at: time_from(row.try_get("created_at")?)?,
         };
         known.insert(*unique, found);

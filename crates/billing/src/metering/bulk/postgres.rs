@@ -1,6 +1,8 @@
 //! PostgreSQL: events by binary `COPY` straight into their table, all else by arrays.
 
-use std::collections::{BTreeSet, HashMap};
+mod numbers;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ledger::bulk::Head;
 use ledger::bulk::postgres::{lock_heads_in, write_in};
@@ -10,16 +12,13 @@ use types::time::Timestamp;
 
 use super::{
     ACCOUNTS, Bulk, BulkTx, Carry, EventRow, Known, UniqueKey, UsageBatch, WriteError, Writes,
-    in_order, known_of,
+    known_of,
 };
 use crate::StoreError;
 use crate::db::{begin_whole, micros};
-use crate::holds::HOLD_SOURCE;
-use crate::holds::desk::{Asked, Found};
+use crate::holds::desk::{Asked, Looked};
 use crate::holds::rows::postgres as rows;
-use crate::metering::check::MOST_SOURCES;
-use crate::metering::event_key::KeyForm;
-use crate::metering::priced::{SeriesKey, SourceKey};
+use crate::metering::aside::Holder;
 use crate::pricing::book::RATE_COUNT;
 
 /// From how many events on they are copied. Below it, copying loses more than it gains: the driver
@@ -43,20 +42,25 @@ impl Bulk for PostgresBulk {
     async fn locked(
         &self,
         organizations: &BTreeSet<OrganizationId>,
-    ) -> Result<BTreeSet<OrganizationId>, StoreError> {
+    ) -> Result<BTreeMap<OrganizationId, Holder>, StoreError> {
         let ids: Vec<String> = organizations.iter().map(ToString::to_string).collect();
-        let free = sqlx::query(
-            "select organization_id from books where organization_id = any($1)
-             for update skip locked",
+        // `xmax`: the number of the transaction that locks a row.
+        let locked = sqlx::query(
+            "with free as materialized (
+                 select organization_id from books where organization_id = any($1)
+                 for update skip locked
+             )
+             select organization_id, books.xmax::text as holder from books
+             where organization_id = any($1) and organization_id not in (
+                 select organization_id from free)",
         )
         .bind(&ids)
         .fetch_all(&self.0)
         .await?;
-        let mut locked = organizations.clone();
-        for row in &free {
-            locked.remove(&super::organization(row)?);
-        }
-        Ok(locked)
+        locked
+            .iter()
+            .map(|row| Ok((super::organization(row)?, Holder(row.try_get("holder")?))))
+            .collect()
     }
 }
 
@@ -64,96 +68,6 @@ impl BulkTx for PostgresTx {
     async fn rate_count(&mut self) -> Result<i64, StoreError> {
         let count = sqlx::query_scalar(RATE_COUNT);
         Ok(count.fetch_one(&mut *self.0).await?)
-    }
-
-    async fn source_nos(
-        &mut self,
-        keys: &[&SourceKey],
-    ) -> Result<HashMap<SourceKey, i64>, StoreError> {
-        // In one order in every process: two of them never wait for each other's new rows.
-        let mut sorted: Vec<&SourceKey> = keys.to_vec();
-        sorted.sort_unstable();
-        let rows = sqlx::query(
-            "with asked as (
-                 select asked.*, exists (
-                     select 1 from usage_sources as known
-                     where known.organization_id = asked.organization_id
-                         and known.source = asked.source
-                 ) as is_known
-                 from unnest($1::text[], $2::text[], $3::text[])
-                     with ordinality as asked (organization_id, source, key_form, place)
-             ), counts as (
-                 select organization_id, count(distinct source) as sources from usage_sources
-                 where organization_id = any($1) and source <> $4 group by organization_id
-             ), ranked as (
-                 select asked.*, coalesce(sources, 0) + dense_rank() over (
-                     partition by organization_id, is_known order by source
-                 ) as sources_then
-                 from asked left join counts using (organization_id)
-             ), made as (
-                 insert into usage_sources (organization_id, source, key_form)
-                 select organization_id, source, key_form from ranked
-                 where is_known or source = $4 or sources_then <= $5
-                 order by place
-                 on conflict (organization_id, source, key_form)
-                     do update set source = excluded.source
-                 returning no, organization_id, source, key_form
-             )
-             select * from made",
-        )
-        .bind(texts(&sorted, |key| key.organization.to_string()))
-        .bind(texts(&sorted, |key| key.source.clone()))
-        .bind(texts(&sorted, |key| key.form.as_str().to_owned()))
-        .bind(HOLD_SOURCE)
-        .bind(MOST_SOURCES)
-        .fetch_all(&mut *self.0)
-        .await?;
-        let mut nos = HashMap::with_capacity(rows.len());
-        for row in rows {
-            let form: String = row.try_get("key_form")?;
-            let key = SourceKey {
-                organization: super::organization(&row)?,
-                source: row.try_get("source")?,
-                form: KeyForm::parse(&form)
-                    .ok_or_else(|| StoreError::Inconsistent(format!("key form `{form}`")))?,
-            };
-            nos.insert(key, row.try_get("no")?);
-        }
-        Ok(nos)
-    }
-
-    async fn series_nos(&mut self, keys: &[&SeriesKey]) -> Result<Vec<i64>, StoreError> {
-        let mut sorted: Vec<&SeriesKey> = keys.to_vec();
-        sorted.sort_unstable();
-        // `order by place`: the numbers come back in the order in which they were asked for.
-        let rows: Vec<i64> = sqlx::query_scalar(
-            "with asked as (
-                 select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
-                     with ordinality
-                     as asked (organization_id, project_id, api_key_id, model, rate_effective_at,
-                               place)
-             ), made as (
-                 insert into usage_series
-                     (organization_id, project_id, api_key_id, model, rate_effective_at)
-                 select organization_id, project_id, api_key_id, model, rate_effective_at
-                 from asked order by place
-                 on conflict (organization_id, project_id, api_key_id, model, rate_effective_at)
-                     do update set model = excluded.model
-                 returning no, organization_id, project_id, api_key_id, model, rate_effective_at
-             )
-             select made.no from asked
-             join made using (organization_id, project_id, api_key_id, model, rate_effective_at)
-             order by place",
-        )
-        .bind(texts(&sorted, |key| key.organization.to_string()))
-        .bind(texts(&sorted, |key| key.project.to_string()))
-        .bind(texts(&sorted, |key| key.api_key.to_string()))
-        .bind(texts(&sorted, |key| key.model.to_string()))
-        .bind(numbers(&sorted, |key| micros(key.rate_effective_at)))
-        .fetch_all(&mut *self.0)
-        .await?;
-        let nos: HashMap<SeriesKey, i64> = sorted.into_iter().cloned().zip(rows).collect();
-        in_order(keys, &nos)
     }
 
     async fn lock_heads(
@@ -208,7 +122,7 @@ impl BulkTx for PostgresTx {
         known_of(keys, &rows)
     }
 
-    async fn holds(&mut self, asked: &Asked, now: Timestamp) -> Result<Vec<Found>, StoreError> {
+    async fn holds(&mut self, asked: &Asked, now: Timestamp) -> Result<Looked, StoreError> {
         rows::find_in(&mut self.0, asked, now).await
     }
 
@@ -275,7 +189,7 @@ impl PostgresTx {
         let keys: Vec<&[u8]> = events.iter().map(|row| &row.priced.key.bytes[..]).collect();
         let hashes: Vec<&[u8]> = events
             .iter()
-            .map(|row| &row.priced.content_hash[..])
+            .map(|row| &row.priced.content_hash.0[..])
             .collect();
         sqlx::query(INSERT_EVENTS)
             .bind(numbers(events, |row| row.batch_no))
@@ -385,7 +299,7 @@ impl CopyRows {
         self.number(event.status);
         self.number(event.latency_ms);
         self.bytes(Some(&priced.key.bytes));
-        self.bytes(Some(&priced.content_hash));
+        self.bytes(Some(&priced.content_hash.0));
         self.bytes(priced.kept_id().map(str::as_bytes));
         self.bytes(event.request_id.as_deref().map(str::as_bytes));
         self.bytes(event.subject.as_deref().map(str::as_bytes));

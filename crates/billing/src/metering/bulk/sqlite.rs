@@ -1,27 +1,27 @@
 //! SQLite: rows go in many a statement, on a connection of its own. Its turn to write comes in
 //! one queue with all other writers of the process.
 
-use std::collections::{BTreeSet, HashMap};
+mod numbers;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::task::Poll;
 
 use ledger::bulk::Head;
 use ledger::bulk::sqlite::{Binding, filled_up, lock_heads_in, marks, write_in, write_rows};
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyPool, AssertSqlSafe, Row, Sqlite, SqlitePool, Transaction};
+use sqlx::{Any, AnyPool, AssertSqlSafe, Sqlite, SqlitePool, Transaction};
 use types::ids::OrganizationId;
 use types::time::Timestamp;
 
 use super::{
     ACCOUNTS, Bulk, BulkTx, Carry, EventRow, Known, UniqueKey, UsageBatch, WriteError, Writes,
-    in_order, known_of,
+    known_of,
 };
 use crate::StoreError;
 use crate::db::micros;
-use crate::holds::HOLD_SOURCE;
-use crate::holds::desk::{Asked, Found};
+use crate::holds::desk::{Asked, Looked};
 use crate::holds::rows::sqlite as rows;
-use crate::metering::check::MOST_SOURCES;
-use crate::metering::priced::{SeriesKey, SourceKey};
+use crate::metering::aside::Holder;
 use crate::pricing::book::RATE_COUNT;
 
 /// The most events in one insert.
@@ -54,8 +54,8 @@ impl Bulk for SqliteBulk {
     async fn locked(
         &self,
         _: &BTreeSet<OrganizationId>,
-    ) -> Result<BTreeSet<OrganizationId>, StoreError> {
-        Ok(BTreeSet::new())
+    ) -> Result<BTreeMap<OrganizationId, Holder>, StoreError> {
+        Err(StoreError::Busy)
     }
 }
 
@@ -63,61 +63,6 @@ impl BulkTx for SqliteTx {
     async fn rate_count(&mut self) -> Result<i64, StoreError> {
         let count = sqlx::query_scalar(RATE_COUNT);
         Ok(count.fetch_one(&mut *self.tx).await?)
-    }
-
-    async fn source_nos(
-        &mut self,
-        keys: &[&SourceKey],
-    ) -> Result<HashMap<SourceKey, i64>, StoreError> {
-        let mut nos = HashMap::with_capacity(keys.len());
-        for key in keys {
-            let row = sqlx::query(
-                "insert into usage_sources (organization_id, source, key_form)
-                 select ?1, ?2, ?3
-                 where ?2 = ?4
-                     or exists (select 1 from usage_sources
-                                where organization_id = ?1 and source = ?2)
-                     or (select count(distinct source) from usage_sources
-                         where organization_id = ?1 and source <> ?4) < ?5
-                 on conflict (organization_id, source, key_form)
-                     do update set source = excluded.source
-                 returning no",
-            )
-            .bind(key.organization.to_string())
-            .bind(key.source.clone())
-            .bind(key.form.as_str())
-            .bind(HOLD_SOURCE)
-            .bind(MOST_SOURCES)
-            .fetch_optional(&mut *self.tx)
-            .await?;
-            if let Some(row) = row {
-                nos.insert((*key).clone(), row.try_get("no")?);
-            }
-        }
-        Ok(nos)
-    }
-
-    async fn series_nos(&mut self, keys: &[&SeriesKey]) -> Result<Vec<i64>, StoreError> {
-        let mut nos = HashMap::with_capacity(keys.len());
-        for key in keys {
-            let row = sqlx::query(
-                "insert into usage_series
-                     (organization_id, project_id, api_key_id, model, rate_effective_at)
-                 values (?, ?, ?, ?, ?)
-                 on conflict (organization_id, project_id, api_key_id, model, rate_effective_at)
-                     do update set model = excluded.model
-                 returning no",
-            )
-            .bind(key.organization.to_string())
-            .bind(key.project.to_string())
-            .bind(key.api_key.to_string())
-            .bind(key.model.to_string())
-            .bind(micros(key.rate_effective_at))
-            .fetch_one(&mut *self.tx)
-            .await?;
-            nos.insert((*key).clone(), row.try_get("no")?);
-        }
-        in_order(keys, &nos)
     }
 
     async fn lock_heads(
@@ -179,7 +124,7 @@ impl BulkTx for SqliteTx {
         known_of(keys, &rows)
     }
 
-    async fn holds(&mut self, asked: &Asked, now: Timestamp) -> Result<Vec<Found>, StoreError> {
+    async fn holds(&mut self, asked: &Asked, now: Timestamp) -> Result<Looked, StoreError> {
         rows::find_in(&mut self.tx, asked, now).await
     }
 
@@ -188,7 +133,6 @@ impl BulkTx for SqliteTx {
             let message = error
                 .as_database_error()
                 .map(sqlx::error::DatabaseError::message);
-            // The trigger that guards against replacing speaks before the index does.
             if message.is_some_and(|message| message.starts_with("UNIQUE")) {
                 WriteError::KnownKey
             } else {
@@ -294,7 +238,7 @@ fn insert<'q>(events: &[EventRow<'_>]) -> Binding<'q> {
             .bind(event.status)
             .bind(event.latency_ms)
             .bind(priced.key.bytes.to_vec())
-            .bind(priced.content_hash.to_vec())
+            .bind(priced.content_hash.0.to_vec())
             .bind(priced.kept_id().map(str::to_owned))
             .bind(event.request_id.clone())
             .bind(event.subject.clone())

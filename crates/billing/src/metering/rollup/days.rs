@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 use types::ids::{OrganizationId, ProjectId};
 
 use super::above::days_above_in;
-use super::model;
-use super::sums::Day;
+use super::sums::{CostSum, Day};
+use super::{SUM_OF_COSTS, cost_of, model};
 use crate::db::id;
 use crate::{Core, StoreError};
 
@@ -22,18 +22,25 @@ pub(crate) async fn used_since(
     let since = since.to_string();
     let mut tx = core.db.begin_read().await?;
     let above = days_above_in(&mut tx, core.metering.tail(), organization).await?;
-    // Day by day: a sum of many may be more than one number of the database holds.
-    let stored: Vec<i64> = sqlx::query_scalar(
-        "select cast(sum(cost_pico) as bigint) from usage_days
-         where organization_id = $1 and day >= $2 group by day",
-    )
-    .bind(organization.to_string())
-    .bind(&since)
-    .fetch_all(&mut *tx)
-    .await?;
+    // By day: without any there is no row, and nothing to add up.
+    let text = format!(
+        "select {SUM_OF_COSTS} from usage_days
+         where organization_id = $1 and day >= $2 group by day"
+    );
+    let rows = sqlx::query(AssertSqlSafe(text))
+        .bind(organization.to_string())
+        .bind(&since)
+        .fetch_all(&mut *tx)
+        .await?;
+    let mut used = CostSum::default();
+    for row in &rows {
+        used = used.plus(cost_of(row)?)?;
+    }
     let above = above.iter().filter(|(key, _)| key.day >= since);
-    let above = above.map(|(_, day)| i128::from(day.cost_pico));
-    Ok(stored.into_iter().map(i128::from).chain(above).sum())
+    for (_, day) in above {
+        used = used.plus(day.cost)?;
+    }
+    Ok(used.picos())
 }
 
 /// The models that were used since the begin of `since`, most requests first.
@@ -86,24 +93,27 @@ pub(crate) async fn unfinished_days_in(
     let Some((first, last)) = above.first_key_value().zip(above.last_key_value()) else {
         return Ok(Vec::new());
     };
-    let rows = sqlx::query(
+    let text = format!(
         "select day, project_id, cast(sum(requests) as bigint) as requests,
-                cast(sum(tokens) as bigint) as tokens,
-                cast(sum(cost_pico) as bigint) as cost_pico,
+                cast(sum(tokens) as bigint) as tokens, {SUM_OF_COSTS},
                 min(first_booked_at) as first_booked_at
          from usage_days where organization_id = $1 and day >= $2 and day <= $3
-         group by day, project_id",
-    )
-    .bind(organization.to_string())
-    .bind(&first.0.day)
-    .bind(&last.0.day)
-    .fetch_all(connection)
-    .await?;
+         group by day, project_id"
+    );
+    let rows = sqlx::query(AssertSqlSafe(text))
+        .bind(organization.to_string())
+        .bind(&first.0.day)
+        .bind(&last.0.day)
+        .fetch_all(connection)
+        .await?;
     for row in &rows {
-        days.insert(
-            (row.try_get("day")?, id(row, "project_id")?),
-            super::day(row)?,
-        );
+        let day = Day {
+            requests: row.try_get("requests")?,
+            tokens: row.try_get("tokens")?,
+            cost: cost_of(row)?,
+            first_booked_at: row.try_get("first_booked_at")?,
+        };
+        days.insert((row.try_get("day")?, id(row, "project_id")?), day);
     }
     for (key, part) in &above {
         match days.get_mut(&(key.day.clone(), key.project)) {

@@ -26,40 +26,79 @@ const SUMS: usize = 4_096;
 /// The most rows in one statement.
 const ROWS: usize = 64;
 
+/// How many in a row find the database busy or away before it is left alone.
+const MOST_IN_A_ROW: usize = 2;
+
 /// Of whom something is not in the tables.
 #[derive(Default)]
 pub(super) struct Left {
-    /// There is more of theirs than is done at once.
+    /// There is more of theirs than is done at once, or it was not tried.
     pub(super) unfinished: Vec<OrganizationId>,
     /// Theirs could not be written.
     pub(super) failed: Vec<(OrganizationId, StoreError)>,
+    /// Set when the database, and not somebody's sums, was the trouble.
+    pub(super) gave_up: bool,
 }
 
 /// Brings the tables up to date for `organizations`, which are in the order of their ids.
 pub(super) async fn flush(db: &Db, tail: &Tail, organizations: &[OrganizationId]) -> Left {
     let mut left = Left::default();
-    let mut rest = organizations;
-    while !rest.is_empty() {
+    // Whoever failed before must not fail the others: it is tried alone, and last.
+    let (failing, sound): (Vec<_>, Vec<_>) = organizations
+        .iter()
+        .copied()
+        .partition(|organization| tail.is_failing(*organization));
+    let mut rest = &sound[..];
+    while !rest.is_empty() && !left.gave_up {
         match flush_some(db, tail, rest).await {
             Ok(done) => {
                 left.unfinished.extend(done.unfinished);
                 rest = &rest[done.organizations..];
             }
-            // Of several, one that cannot be summed must not hold up the others.
             Err(error) => {
                 tracing::warn!(%error, "usage was not summed up together; each is tried alone");
                 let (now, later) = rest.split_at(rest.len().min(ORGANIZATIONS));
-                for organization in now {
-                    match flush_some(db, tail, &[*organization]).await {
-                        Ok(done) => left.unfinished.extend(done.unfinished),
-                        Err(error) => left.failed.push((*organization, error)),
-                    }
-                }
+                left.try_each(db, tail, now).await;
                 rest = later;
             }
         }
     }
+    if left.gave_up {
+        left.unfinished.extend(rest);
+        left.unfinished.extend(failing);
+    } else {
+        left.try_each(db, tail, &failing).await;
+    }
     left
+}
+
+impl Left {
+    /// One after the other, unless the database seems to be the trouble.
+    async fn try_each(&mut self, db: &Db, tail: &Tail, organizations: &[OrganizationId]) {
+        let mut in_a_row = 0;
+        for (at, organization) in organizations.iter().enumerate() {
+            match flush_some(db, tail, &[*organization]).await {
+                Ok(done) => {
+                    in_a_row = 0;
+                    tail.succeeds(*organization);
+                    self.unfinished.extend(done.unfinished);
+                }
+                Err(error) => {
+                    if matches!(error, StoreError::Busy | StoreError::Unavailable(_)) {
+                        in_a_row += 1;
+                    } else {
+                        in_a_row = 0;
+                    }
+                    self.failed.push((*organization, error));
+                    if in_a_row == MOST_IN_A_ROW {
+                        self.gave_up = true;
+                        self.unfinished.extend(&organizations[at + 1..]);
+                        return;
+                    }
+                }
+            }
+        }
+    }
 }
 
 struct Done {
@@ -290,8 +329,8 @@ async fn write_hours_in(
         format!(
             "insert into usage_hours
                  (organization_id, hour, project_id, api_key_id, model, requests, errors,
-                  input_tokens, cached_input_tokens, output_tokens, cost_pico, latency_count,
-                  latency_sum_ms, latencies)
+                  input_tokens, cached_input_tokens, output_tokens, cost_nano, cost_rest_pico,
+                  latency_count, latency_sum_ms, latencies)
              values {marks}
              on conflict (organization_id, hour, project_id, api_key_id, model) do update set
                  requests = excluded.requests,
@@ -299,22 +338,25 @@ async fn write_hours_in(
                  input_tokens = excluded.input_tokens,
                  cached_input_tokens = excluded.cached_input_tokens,
                  output_tokens = excluded.output_tokens,
-                 cost_pico = excluded.cost_pico,
+                 cost_nano = excluded.cost_nano,
+                 cost_rest_pico = excluded.cost_rest_pico,
                  latency_count = excluded.latency_count,
                  latency_sum_ms = excluded.latency_sum_ms,
                  latencies = excluded.latencies"
         )
     };
-    for (text, rows) in statements(&rows, 14, text) {
+    for (text, rows) in statements(&rows, 15, text) {
         let mut query = sqlx::query(AssertSqlSafe(text));
         for (key, sums) in rows {
+            let (cost_nano, cost_rest_pico) = sums.cost.stored()?;
             query = bind_hour(query, key)
                 .bind(sums.requests)
                 .bind(sums.errors)
                 .bind(sums.tokens.input)
                 .bind(sums.tokens.cached_input)
                 .bind(sums.tokens.output)
-                .bind(sums.cost_pico)
+                .bind(cost_nano)
+                .bind(cost_rest_pico)
                 .bind(sums.latencies.count)
                 .bind(sums.latencies.sum_ms)
                 .bind(sums.latencies.to_string());
@@ -379,23 +421,26 @@ async fn write_days_in(
     let text = |marks: &str| {
         format!(
             "insert into usage_days
-                 (organization_id, day, project_id, model, requests, tokens, cost_pico,
-                  first_booked_at)
+                 (organization_id, day, project_id, model, requests, tokens, cost_nano,
+                  cost_rest_pico, first_booked_at)
              values {marks}
              on conflict (organization_id, day, project_id, model) do update set
                  requests = excluded.requests,
                  tokens = excluded.tokens,
-                 cost_pico = excluded.cost_pico,
+                 cost_nano = excluded.cost_nano,
+                 cost_rest_pico = excluded.cost_rest_pico,
                  first_booked_at = excluded.first_booked_at"
         )
     };
-    for (text, rows) in statements(&rows, 8, text) {
+    for (text, rows) in statements(&rows, 9, text) {
         let mut query = sqlx::query(AssertSqlSafe(text));
         for (key, day) in rows {
+            let (cost_nano, cost_rest_pico) = day.cost.stored()?;
             query = bind_day(query, key)
                 .bind(day.requests)
                 .bind(day.tokens)
-                .bind(day.cost_pico)
+                .bind(cost_nano)
+                .bind(cost_rest_pico)
                 .bind(day.first_booked_at);
         }
         query.execute(&mut *connection).await?;

@@ -40,7 +40,7 @@ use crate::clock::Clock;
 use crate::db::{Db, id, micros};
 use crate::{Core, StoreError};
 use latencies::{Latencies, NotAHistogram};
-use sums::{Day, Sums};
+use sums::{CostSum, Day, Sums};
 pub(crate) use tail::Tail;
 
 /// How often it is looked at whether it is time to write into the tables.
@@ -73,9 +73,9 @@ async fn look(db: &Db, tail: &Weak<Tail>, clock: &dyn Clock) -> Option<bool> {
         tail.take_due(clock.now())
     };
     let left = flush::flush(db, &tail, &due).await;
-    for (organization, error) in left.failed {
-        tracing::error!(%error, %organization, "usage was not summed up; it is tried again");
-        tail.is_behind(organization, clock.now());
+    for (organization, error) in &left.failed {
+        tracing::error!(%error, %organization, "usage was not summed up; it is tried again later");
+        tail.fails(*organization, clock.now());
     }
     for organization in left.unfinished {
         tail.is_behind(organization, clock.now());
@@ -86,15 +86,22 @@ async fn look(db: &Db, tail: &Weak<Tail>, clock: &dyn Clock) -> Option<bool> {
 /// Sums up all usage that is not, of every organization: also what a process that ended left
 /// behind, and everything if there are no sums.
 pub(crate) async fn catch_up(core: &Core) -> Result<(), StoreError> {
-    summed_up(core, i64::MAX).await
+    summed_up(core, i64::MAX, |_| true).await
 }
 
 /// The same, for what nobody else seems to be about to do.
 pub(crate) async fn catch_up_left_behind(core: &Core) -> Result<(), StoreError> {
-    summed_up(core, micros(core.now() - LEFT_BEHIND)).await
+    let now = core.now();
+    let tail = core.metering.tail();
+    let is_wanted = |organization| !tail.is_left_alone(organization, now);
+    summed_up(core, micros(now - LEFT_BEHIND), is_wanted).await
 }
 
-async fn summed_up(core: &Core, before: i64) -> Result<(), StoreError> {
+async fn summed_up(
+    core: &Core,
+    before: i64,
+    is_wanted: impl Fn(OrganizationId) -> bool,
+) -> Result<(), StoreError> {
     let tail = core.metering.tail();
     let mut after = String::new();
     // One that cannot be summed up does not keep the others waiting.
@@ -116,18 +123,25 @@ async fn summed_up(core: &Core, before: i64) -> Result<(), StoreError> {
         .fetch_all(core.db.readers())
         .await?;
         let Some(last) = rows.last() else {
-            return failed.pop().map_or(Ok(()), |(_, error)| Err(error));
+            return failed.pop().map_or(Ok(()), Err);
         };
         after = last.try_get("id")?;
         let mut behind = rows
             .iter()
             .map(|row| id(row, "id"))
             .collect::<Result<Vec<OrganizationId>, _>>()?;
+        behind.retain(|organization| is_wanted(*organization));
         // Each round moves their watermarks, so there is a last one.
         while !behind.is_empty() {
             let left = flush::flush(&core.db, tail, &behind).await;
             behind = left.unfinished;
-            failed.extend(left.failed);
+            for (organization, error) in left.failed {
+                tail.fails(organization, core.now());
+                failed.push(error);
+            }
+            if left.gave_up {
+                return failed.pop().map_or(Ok(()), Err);
+            }
         }
     }
 }
@@ -149,6 +163,28 @@ fn model(row: &AnyRow) -> Result<Arc<str>, StoreError> {
     Ok(model.into())
 }
 
+/// What the costs of rows add up to, as the columns that [`cost_of`] reads. A sum of nano-dollars may
+/// be more than one number of the database holds.
+pub(crate) const SUM_OF_COSTS: &str = "
+    cast(sum(cost_nano / 1000) as bigint) as cost_micro,
+    cast(sum(cost_nano % 1000 * 1000 + cost_rest_pico) as bigint) as cost_micro_rest_pico";
+
+/// The sum in a row of [`SUM_OF_COSTS`].
+pub(crate) fn cost_of(row: &AnyRow) -> Result<CostSum, StoreError> {
+    let micros: i64 = row.try_get("cost_micro")?;
+    let rest_pico: i64 = row.try_get("cost_micro_rest_pico")?;
+    let picos = i128::from(micros) * 1_000_000 + i128::from(rest_pico);
+    Ok(CostSum::from_picos(picos))
+}
+
+/// The cost in a row of a table of sums.
+fn cost(row: &AnyRow) -> Result<CostSum, StoreError> {
+    Ok(CostSum::from_stored(
+        row.try_get("cost_nano")?,
+        row.try_get("cost_rest_pico")?,
+    ))
+}
+
 /// The sums in a row of `usage_hours`.
 pub(crate) fn sums(row: &AnyRow) -> Result<Sums, StoreError> {
     let text: String = row.try_get("latencies")?;
@@ -168,7 +204,7 @@ pub(crate) fn sums(row: &AnyRow) -> Result<Sums, StoreError> {
             cached_input: row.try_get("cached_input_tokens")?,
             output: row.try_get("output_tokens")?,
         },
-        cost_pico: row.try_get("cost_pico")?,
+        cost: cost(row)?,
         latencies,
     })
 }
@@ -178,7 +214,7 @@ fn day(row: &AnyRow) -> Result<Day, StoreError> {
     Ok(Day {
         requests: row.try_get("requests")?,
         tokens: row.try_get("tokens")?,
-        cost_pico: row.try_get("cost_pico")?,
+        cost: cost(row)?,
         first_booked_at: row.try_get("first_booked_at")?,
     })
 }

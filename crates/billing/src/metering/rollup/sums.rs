@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use rust_decimal::Decimal;
 use types::ids::{ApiKeyId, OrganizationId, ProjectId};
-use types::money::MoneyError;
+use types::money::{Dollars, MoneyError};
 use types::usage::Tokens;
 
 use super::latencies::Latencies;
@@ -14,6 +15,57 @@ use crate::db::time_from;
 pub(crate) const MICROS_AN_HOUR: i64 = 3_600_000_000;
 /// From this HTTP status on a request counts as failed.
 const FIRST_ERROR: i64 = 400;
+
+/// Pico-dollars in a nano-dollar.
+const PICOS_A_NANO: i128 = 1_000;
+
+/// What requests cost together, in pico-dollars. One request's cost fits in 63 bits of them, an
+/// hour of many need not: it is stored as nano-dollars and a rest, like what the ledger has posted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct CostSum(i128);
+
+impl CostSum {
+    pub(crate) const fn from_picos(picos: i128) -> Self {
+        Self(picos)
+    }
+
+    /// From a row: nano-dollars, and what is less than one.
+    pub(crate) fn from_stored(nanos: i64, rest_pico: i64) -> Self {
+        Self(i128::from(nanos) * PICOS_A_NANO + i128::from(rest_pico))
+    }
+
+    /// For a row: nano-dollars, and 0 to 999 pico-dollars.
+    ///
+    /// # Errors
+    /// Above $9.2 billion, which no organization can have used: its account holds no more.
+    pub(super) fn stored(self) -> Result<(i64, i64), MoneyError> {
+        let part = |part: i128| i64::try_from(part).map_err(|_| MoneyError);
+        Ok((
+            part(self.0.div_euclid(PICOS_A_NANO))?,
+            part(self.0.rem_euclid(PICOS_A_NANO))?,
+        ))
+    }
+
+    pub(crate) const fn picos(self) -> i128 {
+        self.0
+    }
+
+    /// # Errors
+    /// When the sum does not fit.
+    pub(crate) fn plus(self, other: Self) -> Result<Self, MoneyError> {
+        self.0.checked_add(other.0).map(Self).ok_or(MoneyError)
+    }
+
+    /// The exact cost in dollars.
+    ///
+    /// # Errors
+    /// Above $79,000,000,000,000,000.
+    pub(crate) fn dollars(self) -> Result<Dollars, MoneyError> {
+        Decimal::try_from_i128_with_scale(self.0, 12)
+            .map(Dollars::new)
+            .map_err(|_| MoneyError)
+    }
+}
 
 /// An hour (UTC, in microseconds since 1970) and whose requests they were.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,7 +82,7 @@ pub(crate) struct Sums {
     pub(crate) requests: i64,
     pub(crate) errors: i64,
     pub(crate) tokens: Tokens,
-    pub(crate) cost_pico: i64,
+    pub(crate) cost: CostSum,
     pub(crate) latencies: Latencies,
 }
 
@@ -55,7 +107,8 @@ impl Sums {
     /// When a sum does not fit.
     pub(crate) fn add(&mut self, ran: &Ran) -> Result<(), MoneyError> {
         let failed = ran.status.is_some_and(|status| status >= FIRST_ERROR);
-        self.count(1, i64::from(failed), ran.tokens, ran.cost_pico)?;
+        let cost = CostSum::from_picos(ran.cost_pico.into());
+        self.count(1, i64::from(failed), ran.tokens, cost)?;
         if let Some(latency_ms) = ran.latency_ms {
             self.latencies.add(latency_ms);
         }
@@ -65,7 +118,7 @@ impl Sums {
     /// # Errors
     /// When a sum does not fit.
     pub(crate) fn plus(&mut self, other: &Self) -> Result<(), MoneyError> {
-        self.count(other.requests, other.errors, other.tokens, other.cost_pico)?;
+        self.count(other.requests, other.errors, other.tokens, other.cost)?;
         self.latencies.plus(&other.latencies)
     }
 
@@ -74,7 +127,7 @@ impl Sums {
         requests: i64,
         errors: i64,
         tokens: Tokens,
-        cost_pico: i64,
+        cost: CostSum,
     ) -> Result<(), MoneyError> {
         for (sum, part) in [
             (&mut self.requests, requests),
@@ -82,10 +135,10 @@ impl Sums {
             (&mut self.tokens.input, tokens.input),
             (&mut self.tokens.cached_input, tokens.cached_input),
             (&mut self.tokens.output, tokens.output),
-            (&mut self.cost_pico, cost_pico),
         ] {
             *sum = sum.checked_add(part).ok_or(MoneyError)?;
         }
+        self.cost = self.cost.plus(cost)?;
         Ok(())
     }
 }
@@ -103,7 +156,7 @@ pub(crate) struct DayKey {
 pub(crate) struct Day {
     pub(crate) requests: i64,
     pub(crate) tokens: i64,
-    pub(crate) cost_pico: i64,
+    pub(crate) cost: CostSum,
     pub(crate) first_booked_at: i64,
 }
 
@@ -114,10 +167,10 @@ impl Day {
         for (sum, part) in [
             (&mut self.requests, other.requests),
             (&mut self.tokens, other.tokens),
-            (&mut self.cost_pico, other.cost_pico),
         ] {
             *sum = sum.checked_add(part).ok_or(MoneyError)?;
         }
+        self.cost = self.cost.plus(other.cost)?;
         self.first_booked_at = self.first_booked_at.min(other.first_booked_at);
         Ok(())
     }
@@ -167,7 +220,7 @@ impl BatchSums {
             let part = Day {
                 requests: sums.requests,
                 tokens: tokens.ok_or(MoneyError)?,
-                cost_pico: sums.cost_pico,
+                cost: sums.cost,
                 first_booked_at: self.booked_at,
             };
             match days.get_mut(&key) {

@@ -143,10 +143,15 @@ fn is_its_own(error: &GatewayEventError) -> bool {
         },
         GatewayEventError::Settle(SettleError::OtherAmount) => true,
         GatewayEventError::Settle(SettleError::Store(error)) | GatewayEventError::Store(error) => {
-            !matches!(
-                error,
-                StoreError::Busy | StoreError::GaveWay | StoreError::Database(_)
-            )
+            match error {
+                StoreError::Busy | StoreError::GaveWay | StoreError::Unavailable(_) => false,
+                // The database answers, and refuses what the notice would write.
+                StoreError::Database(_)
+                | StoreError::NotOpen { .. }
+                | StoreError::Post(_)
+                | StoreError::Inconsistent(_)
+                | StoreError::Money(_) => true,
+            }
         }
     }
 }
@@ -211,4 +216,30 @@ fn read(row: &AnyRow) -> Result<ParkedNotice, StoreError> {
         attempts: row.try_get::<Option<i64>, _>("attempts")?.unwrap_or(0),
         error: row.try_get("error")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use types::ids::OrganizationId;
+
+    use super::*;
+
+    #[test]
+    fn what_the_database_refuses_is_the_notices_own_and_a_database_that_is_away_is_not() {
+        let organization = OrganizationId::generate();
+        let table = [
+            (StoreError::Busy, false),
+            (StoreError::GaveWay, false),
+            (StoreError::Unavailable(sqlx::Error::PoolClosed), false),
+            (StoreError::Database(sqlx::Error::RowNotFound), true),
+            (StoreError::NotOpen { organization }, true),
+            (StoreError::Post(ledger::PostError::EmptyTransfer), true),
+            (StoreError::Inconsistent("a row".to_owned()), true),
+        ];
+        for (error, expected) in table {
+            let said = error.to_string();
+            let error = GatewayEventError::Store(error);
+            assert_eq!(is_its_own(&error), expected, "{said}");
+        }
+    }
 }

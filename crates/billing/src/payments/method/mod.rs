@@ -24,9 +24,9 @@ use types::tenancy::Viewer;
 pub(crate) use store::card;
 
 use self::store::{MOST_METHODS, Novelty, Owner, Saving};
-use super::customer::{CustomerError, ensure_customer};
+use super::customer::{self, CustomerError, ensure_customer};
 use super::detachment;
-use super::gateway::{AttachOutcome, ChargedMethod, GatewayError, GatewayMethod};
+use super::gateway::{AttachOutcome, CUSTOMER_MISSING, ChargedMethod, GatewayError, GatewayMethod};
 use crate::crash::{CrashPoint, reach};
 use crate::{Core, Problem, ProblemKind, StoreError};
 
@@ -233,6 +233,9 @@ impl PaymentMethods {
             AttachOutcome::Declined { reason } => PaymentMethodError::Declined { reason },
             AttachOutcome::Refused { code } => {
                 tracing::warn!(code, "the gateway refused to attach a payment method");
+                if code == CUSTOMER_MISSING {
+                    customer::replace(&self.core, viewer, &customer).await;
+                }
                 PaymentMethodError::Token
             }
         };

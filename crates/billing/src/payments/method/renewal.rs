@@ -56,6 +56,17 @@ pub(crate) async fn ask(
     }))
 }
 
+/// Asks and takes over what a card is now, without a notice.
+pub(crate) async fn take_up(core: &Core, token: &GatewayMethod) -> Result<(), RenewalError> {
+    let Some(renewal) = ask(core, token).await? else {
+        return Ok(());
+    };
+    let mut tx = core.db.begin().await?;
+    apply_in(&mut tx, core, &renewal).await?;
+    tx.commit().await.map_err(StoreError::from)?;
+    Ok(())
+}
+
 /// Takes over what the gateway said, in the caller's transaction, which holds no lock yet.
 pub(crate) async fn apply_in(
     connection: &mut ledger::Connection,

@@ -16,9 +16,9 @@ use types::tenancy::Viewer;
 use super::store::Novelty;
 use super::{PaymentMethodError, PaymentMethods, require_money};
 use crate::crash::{CrashPoint, reach};
-use crate::payments::customer::{ensure_customer, find_customer};
+use crate::payments::customer::{self, ensure_customer, find_customer};
 use crate::payments::detachment;
-use crate::payments::gateway::{GatewayMethod, GatewaySetup, SetupOutcome};
+use crate::payments::gateway::{CUSTOMER_MISSING, GatewayMethod, GatewaySetup, SetupOutcome};
 
 impl PaymentMethods {
     /// Saves a card that the browser gave to the gateway, or answers what its bank asks first.
@@ -48,6 +48,9 @@ impl PaymentMethods {
         };
         if is_refused {
             detachment::withdraw(&self.core, announced, &token).await?;
+        }
+        if matches!(&outcome, SetupOutcome::Refused { code } if code == CUSTOMER_MISSING) {
+            customer::replace(&self.core, viewer, &customer).await;
         }
         self.take(viewer, outcome).await
     }

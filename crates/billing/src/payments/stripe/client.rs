@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use super::wire::{Fault, FaultBody, FaultKind};
 use crate::GatewaySettings;
 use crate::payments::account::is_live;
-use crate::payments::gateway::{GatewayError, GatewaySettingsError};
+use crate::payments::gateway::{CUSTOMER_MISSING, GatewayError, GatewaySettingsError};
 
 /// The shapes we read are those of this version, whatever the account's own default is.
 const API_VERSION: &str = "2026-10-28.endive";
@@ -57,8 +57,12 @@ impl Refusal {
         self.fault.kind == Some(FaultKind::CardError)
     }
 
-    /// Stripe's word for the fault, cut to what a code can be.
+    /// Stripe's word for the fault, cut to what a code can be; ours where the customer is gone.
     pub(super) fn code(&self) -> String {
+        let is_missing = self.fault.code.as_deref() == Some("resource_missing");
+        if is_missing && self.fault.param.as_deref() == Some("customer") {
+            return CUSTOMER_MISSING.to_owned();
+        }
         let code = self.fault.code.as_deref().unwrap_or("invalid_request");
         let allowed = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
         code.chars().filter(allowed).take(MAX_CODE_LENGTH).collect()

@@ -12,8 +12,8 @@ use crate::payments::gateway::{
 
 impl Gateway {
     /// Makes the organization known to the gateway. Repeated within 24 hours with the same name
-    /// and email, it answers the same customer; with others it makes another. The caller stores
-    /// the first it hears of and asks no more.
+    /// and email, it answers the same customer; with others, or in place of another one that is
+    /// gone, it makes another. The caller stores the first it hears of and asks no more.
     ///
     /// # Errors
     /// When there is no customer, or we do not know it.
@@ -22,13 +22,17 @@ impl Gateway {
         organization: OrganizationId,
         name: &str,
         email: &str,
+        gone: Option<&GatewayCustomer>,
     ) -> Result<GatewayCustomer, GatewayError> {
         let form = vec![
             ("name", name.to_owned()),
             ("email", email.to_owned()),
             ("metadata[organization_id]", organization.to_string()),
         ];
-        let key = customer_key(organization, name, email);
+        let mut key = customer_key(organization, name, email);
+        if let Some(gone) = gone {
+            key = format!("{key}:{gone}");
+        }
         match self.client.post(&["customers"], &form, &key).await? {
             Answer::Object(body) => {
                 let id = read::<Customer>(&body)?.id.and_then(|id| id.parse().ok());

@@ -9,7 +9,7 @@ use types::time::Timestamp;
 
 use super::client::{Answer, read};
 use super::map::CURRENCY;
-use super::wire::{BalanceTransaction, Dispute, DisputeStatus, Page};
+use super::wire::{BalanceTransaction, Dispute, Page};
 use crate::payments::gateway::{DisputeWord, Gateway, GatewayDispute, GatewayError};
 
 const DISPUTES_A_PAGE: u32 = 100;
@@ -69,20 +69,25 @@ impl Gateway {
     }
 }
 
+/// What Stripe's status is called here; a new one may mean anything.
+pub(super) fn stage(status: &str) -> Option<DisputeStage> {
+    Some(match status {
+        "warning_needs_response" | "warning_under_review" => DisputeStage::Inquiry,
+        // The second: the bank prevented it, and nothing is withdrawn.
+        "warning_closed" | "prevented" => DisputeStage::Closed,
+        "needs_response" | "under_review" => DisputeStage::Open,
+        "won" => DisputeStage::Won,
+        "lost" => DisputeStage::Lost,
+        _ => return None,
+    })
+}
+
 fn word(dispute: &Dispute) -> Result<DisputeWord, GatewayError> {
     if dispute.currency.as_deref() != Some(CURRENCY) {
         return Err(GatewayError::OtherAmount);
     }
-    let stage = match dispute.status {
-        Some(DisputeStatus::WarningNeedsResponse | DisputeStatus::WarningUnderReview) => {
-            DisputeStage::Inquiry
-        }
-        Some(DisputeStatus::WarningClosed | DisputeStatus::Prevented) => DisputeStage::Closed,
-        Some(DisputeStatus::NeedsResponse | DisputeStatus::UnderReview) => DisputeStage::Open,
-        Some(DisputeStatus::Won) => DisputeStage::Won,
-        Some(DisputeStatus::Lost) => DisputeStage::Lost,
-        Some(DisputeStatus::Other) | None => return Err(GatewayError::Unreadable),
-    };
+    let stage = dispute.status.as_deref().and_then(stage);
+    let stage = stage.ok_or(GatewayError::Unreadable)?;
     let id = dispute.id.as_deref().and_then(|id| id.parse().ok());
     let amount = dispute.amount.filter(|cents| *cents >= 0);
     let (Some(id), Some(amount), Some(created)) = (id, amount, dispute.created) else {

@@ -3,17 +3,20 @@
 //! Owns the lists' addresses and the fields that are read of them. Does not own how many pages
 //! anybody reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use types::time::Timestamp;
 
 use super::client::{Answer, Form, Refusal, read};
-use super::wire::{Expandable, Page};
+use super::disputes::stage;
+use super::wire::{Expandable, Page, PaymentMethod};
 use super::{CLOCK_TOLERANCE_SECONDS, expanding};
 use crate::payments::gateway::{Gateway, GatewayCustomer, GatewayError, GatewayIntent};
-use crate::payments::listed::{Listed, ListedDispute, ListedPayment, ListedRefund, Standing, Sum};
+use crate::payments::listed::{
+    Listed, ListedDispute, ListedMethod, ListedPayment, ListedRefund, Standing, Sum,
+};
 
 /// The most that Stripe gives at once.
 const A_PAGE: u32 = 100;
@@ -23,7 +26,7 @@ impl Gateway {
     ///
     /// # Errors
     /// When the gateway gives no answer that can be believed.
-    pub(crate) async fn payments_since(
+    pub async fn payments_since(
         &self,
         since: Timestamp,
         after: Option<String>,
@@ -37,7 +40,7 @@ impl Gateway {
     ///
     /// # Errors
     /// When the gateway gives no answer that can be believed.
-    pub(crate) async fn listed_payment(
+    pub async fn listed_payment(
         &self,
         intent: &GatewayIntent,
     ) -> Result<Option<ListedPayment>, GatewayError> {
@@ -48,24 +51,23 @@ impl Gateway {
         }
     }
 
-    /// A page of the cards that a customer can be charged with, by their tokens; `None` when the
-    /// gateway has no such customer.
+    /// A page of what a customer can be charged with, of whatever kind; `None` when the gateway has
+    /// no such customer.
     ///
     /// # Errors
     /// When the gateway gives no answer that can be believed.
-    pub(crate) async fn attached_cards(
+    pub async fn attached_methods(
         &self,
         customer: &GatewayCustomer,
         after: Option<String>,
-    ) -> Result<Option<Listed<String>>, GatewayError> {
+    ) -> Result<Option<Listed<ListedMethod>>, GatewayError> {
         let path = ["customers", customer.as_str(), "payment_methods"];
-        let mut query = vec![("type", "card".to_owned()), ("limit", A_PAGE.to_string())];
+        let mut query = vec![("limit", A_PAGE.to_string())];
         query.extend(after.map(|id| ("starting_after", id)));
         match self.client.get(&path, &query).await? {
             Answer::Object(body) => {
-                let page: Page<Named> = read(&body)?;
-                let id = |method: &Named| method.id.clone();
-                listed(page, id, |method| method.id.ok_or(GatewayError::Unreadable)).map(Some)
+                let page: Page<PaymentMethod> = read(&body)?;
+                listed(page, |method| method.id.clone(), method).map(Some)
             }
             Answer::Refusal(refusal) => missing(refusal).map(|()| None),
         }
@@ -75,7 +77,7 @@ impl Gateway {
     ///
     /// # Errors
     /// When the gateway gives no answer that can be believed.
-    pub(crate) async fn refunds_since(
+    pub async fn refunds_since(
         &self,
         since: Timestamp,
         after: Option<String>,
@@ -88,10 +90,7 @@ impl Gateway {
     ///
     /// # Errors
     /// When the gateway gives no answer that can be believed.
-    pub(crate) async fn listed_refund(
-        &self,
-        name: &str,
-    ) -> Result<Option<ListedRefund>, GatewayError> {
+    pub async fn listed_refund(&self, name: &str) -> Result<Option<ListedRefund>, GatewayError> {
         match self.client.get(&["refunds", name], &Form::new()).await? {
             Answer::Object(body) => refund(read(&body)?).map(Some),
             Answer::Refusal(refusal) => missing(refusal).map(|()| None),
@@ -102,13 +101,29 @@ impl Gateway {
     ///
     /// # Errors
     /// When the gateway gives no answer that can be believed.
-    pub(crate) async fn disputes_since(
+    pub async fn disputes_since(
         &self,
         since: Timestamp,
         after: Option<String>,
     ) -> Result<Listed<ListedDispute>, GatewayError> {
         let page: Page<Dispute> = self.page(&["disputes"], Form::new(), since, after).await?;
         listed(page, |dispute| dispute.id.clone(), dispute)
+    }
+
+    /// In which currencies the account has or had money, in small letters: those that it settles in.
+    /// Empty for one that never took any.
+    ///
+    /// # Errors
+    /// When the gateway gives no answer that can be believed.
+    pub async fn balance_currencies(&self) -> Result<BTreeSet<String>, GatewayError> {
+        match self.client.get(&["balance"], &Form::new()).await? {
+            Answer::Object(body) => {
+                let balance: Balance = read(&body)?;
+                let sums = balance.available.into_iter().chain(balance.pending);
+                Ok(sums.filter_map(|sum| sum.currency).collect())
+            }
+            Answer::Refusal(refusal) => Err(refusal.into_error()),
+        }
     }
 
     async fn page<T: DeserializeOwned>(
@@ -207,13 +222,25 @@ fn refund(refund: Refund) -> Result<ListedRefund, GatewayError> {
     })
 }
 
+fn method(method: PaymentMethod) -> Result<ListedMethod, GatewayError> {
+    let expiry = method
+        .card
+        .and_then(|card| card.exp_month.zip(card.exp_year));
+    Ok(ListedMethod {
+        method: method.id.ok_or(GatewayError::Unreadable)?,
+        expiry,
+    })
+}
+
 fn dispute(dispute: Dispute) -> Result<ListedDispute, GatewayError> {
     let moved = dispute.balance_transactions.unwrap_or_default();
     let moved = moved.iter().filter_map(|moved| moved.amount);
     let withdrawn = moved.fold(0_i64, i64::saturating_sub);
+    let status = dispute.status.ok_or(GatewayError::Unreadable)?;
     Ok(ListedDispute {
         dispute: dispute.id.ok_or(GatewayError::Unreadable)?,
-        status: dispute.status.ok_or(GatewayError::Unreadable)?,
+        stage: stage(&status),
+        status,
         sum: sum(dispute.amount, dispute.currency).ok_or(GatewayError::Unreadable)?,
         withdrawn_cents: withdrawn,
         intent: named(dispute.payment_intent),
@@ -279,6 +306,13 @@ struct Dispute {
 #[serde(default)]
 struct Moved {
     amount: Option<i64>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Balance {
+    available: Vec<Kept>,
+    pending: Vec<Kept>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

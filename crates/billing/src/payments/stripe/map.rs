@@ -10,7 +10,7 @@ use types::payment::{Card, CardBrand, DeclineReason};
 use super::client::Refusal;
 use super::wire::{Charge, Fault, Intent, IntentStatus, NextAction, PaymentMethod};
 use crate::payments::gateway::{
-    AttachOutcome, ChargedMethod, GatewayError, GatewayIntent, Outcome, Settled,
+    AttachOutcome, ChargedMethod, GatewayError, GatewayIntent, GatewayMethod, Outcome, Settled,
 };
 
 /// The one currency we charge, keep books in and believe answers about.
@@ -141,6 +141,12 @@ pub(super) fn charged_method(
     }))
 }
 
+/// A method's name, where it belongs to a customer and can be charged again.
+fn kept(method: &PaymentMethod) -> Option<GatewayMethod> {
+    method.customer.as_ref()?;
+    method.id.as_deref()?.parse().ok()
+}
+
 /// Whether `intent` was made for the top-up with this id.
 pub(super) fn is_for_top_up(intent: &Intent, top_up: &str) -> bool {
     let metadata = intent.metadata.as_ref();
@@ -161,14 +167,12 @@ fn intent_id(intent: &Intent) -> Result<GatewayIntent, GatewayError> {
 
 fn settled(intent: &Intent, id: GatewayIntent) -> Result<Settled, GatewayError> {
     let received = intent.amount_received.filter(|cents| *cents > 0);
-    let method = match intent
+    let paid_with = intent
         .payment_method
         .as_ref()
-        .and_then(|method| method.object())
-    {
-        Some(method) => charged_method(method)?,
-        None => None,
-    };
+        .and_then(|method| method.object());
+    let method = paid_with.map(charged_method).transpose()?.flatten();
+    let kept_besides = paid_with.filter(|_| method.is_none()).and_then(kept);
     Ok(Settled {
         intent: id,
         amount: Cents::new(received.ok_or(GatewayError::Unreadable)?),
@@ -177,6 +181,7 @@ fn settled(intent: &Intent, id: GatewayIntent) -> Result<Settled, GatewayError> 
             .as_ref()
             .and_then(|charge| fee(charge.object()?)),
         method,
+        kept_besides,
     })
 }
 

@@ -51,7 +51,7 @@ impl Gateway {
     /// # Errors
     /// When nobody knows whether the card was charged.
     pub async fn charge(&self, request: &ChargeRequest) -> Result<Outcome, GatewayError> {
-        let form = charge_form(request);
+        let form = charge_form(request, self.kinds);
         match self
             .client
             .post(&["payment_intents"], &form, &request.key)
@@ -167,8 +167,12 @@ fn expanding(prefix: &str) -> Form {
         .into()
 }
 
-/// The request in Stripe's words. It depends on nothing but `request`: a repeat must be equal.
-fn charge_form(request: &ChargeRequest) -> Form {
+/// The request in Stripe's words. It depends on nothing but `request` and the settings: a repeat must
+/// be equal, or is refused as one that reuses its key, and then its fate is looked up.
+///
+/// `kinds` are named, so that nothing can pay that we could not show: what else the account has
+/// switched on may lead through pages of others, or take days.
+fn charge_form(request: &ChargeRequest, kinds: &[&str]) -> Form {
     let mut form = expanding("");
     form.extend([
         ("amount", request.amount.get().to_string()),
@@ -183,8 +187,12 @@ fn charge_form(request: &ChargeRequest) -> Form {
             "metadata[organization_id]",
             request.organization.to_string(),
         ),
-        ("automatic_payment_methods[enabled]", "true".to_owned()),
     ]);
+    form.extend(
+        kinds
+            .iter()
+            .map(|kind| ("payment_method_types[]", (*kind).to_owned())),
+    );
     match request.presence {
         Presence::OnSession => {
             if request.save_card {
@@ -194,15 +202,10 @@ fn charge_form(request: &ChargeRequest) -> Form {
         // Stripe refuses to set a card up in the absence of its owner, so saving is not asked for.
         Presence::OffSession => form.push(("off_session", "true".to_owned())),
     }
+    // In a person's absence no page is opened, so there is none to come back from.
     match (request.presence, &request.return_url) {
         (Presence::OnSession, Some(url)) => form.push(("return_url", url.clone())),
-        // With nowhere to come back to, only what needs no other page may be used.
-        (Presence::OnSession, None) | (Presence::OffSession, _) => {
-            form.push((
-                "automatic_payment_methods[allow_redirects]",
-                "never".to_owned(),
-            ));
-        }
+        (Presence::OnSession, None) | (Presence::OffSession, _) => {}
     }
     form
 }

@@ -54,6 +54,7 @@ pub(super) fn settings(base_url: &str, secret_key: &str, timeout: Duration) -> G
         tokenizer: TokenizerView {
             url: String::new(),
             publishable_key: String::new(),
+            takes_link: false,
         },
         return_url: None,
         timeout,

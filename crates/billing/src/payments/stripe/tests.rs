@@ -43,6 +43,7 @@ fn settled(id: &str) -> Outcome {
         amount: Cents::new(2_500),
         fee: None,
         method: None,
+        kept_besides: None,
     })
 }
 
@@ -85,7 +86,7 @@ async fn a_charge_says_all_that_makes_it_findable_and_safe_to_repeat() {
         ("payment_method", "pm_1"),
         ("metadata[top_up_id]", TOP_UP),
         ("metadata[organization_id]", ORGANIZATION),
-        ("automatic_payment_methods[enabled]", "true"),
+        ("payment_method_types[]", "card"),
         ("setup_future_usage", "off_session"),
         ("return_url", "https://billing.example/billing?top_up=1"),
     ];
@@ -99,10 +100,37 @@ fn in_a_persons_absence_nothing_is_saved_and_no_page_is_opened() {
         presence: Presence::OffSession,
         ..request()
     };
-    let form = charge_form(&absent);
+    let form = charge_form(&absent, &["card"]);
     let has = |name| form.iter().any(|(known, _)| *known == name);
-    assert!(has("off_session") && has("automatic_payment_methods[allow_redirects]"));
+    assert!(has("off_session"));
     assert!(!has("setup_future_usage") && !has("return_url"));
+}
+
+#[tokio::test]
+async fn cards_may_pay_and_link_where_it_is_offered_and_nothing_else() {
+    for (takes_link, expected) in [(false, &["card"][..]), (true, &["card", "link"])] {
+        let mut settings = settings("http://127.0.0.1:9", "sk_test_1", Duration::from_secs(1));
+        settings.tokenizer.takes_link = takes_link;
+        let kinds = Gateway::new(&settings).unwrap().kinds;
+        for presence in [Presence::OnSession, Presence::OffSession] {
+            let mut scripted = Scripted::play(vec![Turn::Answer(200, paid())]);
+            scripted.gateway.kinds = kinds;
+            let request = ChargeRequest {
+                presence,
+                ..request()
+            };
+            scripted.gateway.charge(&request).await.unwrap();
+            let form = decoded(&scripted.seen().remove(0).body);
+            let kinds: Vec<_> = form
+                .iter()
+                .filter(|(name, _)| name.starts_with("payment_method_types"))
+                .map(|(_, kind)| kind.as_str())
+                .collect();
+            assert_eq!(kinds, expected);
+            // Whatever else is switched on at Stripe.
+            assert!(!form.iter().any(|(name, _)| name.starts_with("automatic")));
+        }
+    }
 }
 
 #[tokio::test]

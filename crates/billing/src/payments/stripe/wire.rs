@@ -122,26 +122,10 @@ pub(super) struct Dispute {
     pub(super) amount: Option<i64>,
     pub(super) currency: Option<String>,
     pub(super) created: Option<i64>,
-    pub(super) status: Option<DisputeStatus>,
+    pub(super) status: Option<String>,
     pub(super) reason: Option<String>,
     pub(super) payment_intent: Option<Expandable<Intent>>,
     pub(super) balance_transactions: Option<Vec<BalanceTransaction>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum DisputeStatus {
-    WarningNeedsResponse,
-    WarningUnderReview,
-    WarningClosed,
-    NeedsResponse,
-    UnderReview,
-    Won,
-    Lost,
-    /// The bank prevented it: nothing is withdrawn.
-    Prevented,
-    #[serde(other)]
-    Other,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

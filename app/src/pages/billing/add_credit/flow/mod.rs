@@ -20,6 +20,7 @@ use types::payment::PaymentField;
 use types::top_up::{DEFAULT_PRESET, TopUpView};
 
 use super::offer::offer;
+use super::outcome;
 use super::plain::Typed;
 use crate::browser::attempt::{Attempt, Stage};
 use crate::browser::stripe::Purpose;
@@ -94,7 +95,7 @@ impl TopUpForm {
             offered: StoredValue::new(offered),
             choice: RwSignal::new(first_choice(&page.get_untracked())),
             card: CardDraft::new(page.with_untracked(|page| page.tokenizer.clone())),
-            problems: Problems::new(),
+            problems: Problems::new("add-credit-problem"),
             page,
             notice: RwSignal::new(notice),
             is_asking: RwSignal::new(true),
@@ -147,6 +148,8 @@ impl TopUpForm {
             self.has_unseen_problems.set_value(false);
             self.choice.set(self.remaining_choice());
             browser::focus_after_render(input_id(PaymentField::Amount));
+        } else {
+            browser::focus_after_render(outcome::WAITING);
         }
         self.is_open.set(true);
     }
@@ -254,7 +257,7 @@ impl TopUpForm {
 
     fn fill_again(self, problems: Vec<Problem>) {
         self.step.try_set(Step::Filling);
-        self.problems.show(problems);
+        self.problems.show(self.card.place(problems));
         if self.is_open.try_get_untracked() == Some(false) {
             self.has_unseen_problems.try_set_value(true);
         }
@@ -286,7 +289,11 @@ impl TopUpForm {
             self.step.try_get_untracked(),
             Some(Step::Confirming { .. } | Step::Processing)
         );
-        attempt.put_away(!is_open && is_told);
+        if is_told && !is_open {
+            attempt.put_away();
+        } else {
+            attempt.take_out();
+        }
     }
 
     fn say_when_slow(self) {

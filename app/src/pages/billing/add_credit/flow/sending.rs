@@ -52,6 +52,9 @@ impl TopUpForm {
                 Err(problems) => return self.fill_again(problems),
             },
         };
+        if let Some(other) = self.attempt_of_another_tab() {
+            return self.resume(other);
+        }
         // An id whose fate was never learned is used again: were its payment made after all, the
         // server would find it taken instead of charging twice.
         let earlier = self.open_attempt();
@@ -86,6 +89,14 @@ impl TopUpForm {
                 self.fill_again(vec![Problem::from(&refusal)]);
             }
         }
+    }
+
+    /// What another tab has sent and knows no end of: this one goes on with that payment, and does
+    /// not pay beside it.
+    fn attempt_of_another_tab(self) -> Option<Attempt> {
+        let own = self.open_attempt().map(|attempt| attempt.id);
+        Attempt::find(self.organization())
+            .filter(|kept| kept.stage == Stage::Sent && Some(kept.id) != own)
     }
 
     /// Sends a payment once; a refusal is the error.
@@ -229,9 +240,10 @@ impl TopUpForm {
                 Err(error) => Err(Problem::from(&explained(error).await)),
             };
             match asked {
-                Ok(()) => self.ask_now(),
+                Ok(()) => self.focus_waiting(),
                 Err(problem) => self.problems.show(vec![problem]),
             }
+            self.ask_now();
         });
     }
 
@@ -327,6 +339,7 @@ impl TopUpForm {
             .is_some_and(|shown| shown != step)
         {
             self.step.try_set(step);
+            self.focus_waiting();
             self.remember_open();
             // The history behind the dialog says that it waits, too.
             self.refresh.run(());
@@ -341,6 +354,15 @@ impl TopUpForm {
             Some(Step::Working { .. } | Step::Filling)
         ) {
             self.step.try_set(Step::Unheard);
+            self.focus_waiting();
+        }
+    }
+
+    /// What had the focus may have gone with the step before: the next one begins with the line that
+    /// says what is waited for.
+    fn focus_waiting(self) {
+        if self.is_open.try_get_untracked() == Some(true) {
+            browser::focus_after_render(outcome::WAITING);
         }
     }
 

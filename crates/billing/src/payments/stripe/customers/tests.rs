@@ -38,7 +38,7 @@ async fn an_organization_is_made_known_once() {
     let organization: OrganizationId = "01932f6e-7c1a-7000-8000-0000000000aa".parse().unwrap();
     let customer = gateway
         .gateway
-        .create_customer(organization, "A & B", "a+b@c.test")
+        .create_customer(organization, "A & B", "a+b@c.test", None)
         .await;
     assert_eq!(customer, Ok("cus_7".parse().unwrap()));
     let seen = gateway.seen().remove(0);

@@ -251,8 +251,25 @@ fn a_paid_charge_tells_amount_fee_and_card() {
         amount: ASKED,
         fee: Some(Cents::new(103)),
         method: Some(method),
+        kept_besides: None,
     });
     assert_eq!(outcome_of_charge(&paid, ASKED), Ok(expected));
+}
+
+#[test]
+fn what_paid_and_is_no_card_is_named_where_it_can_be_charged_again() {
+    let paid_with = |method| {
+        let fields = json!({ "payment_method": method });
+        let Ok(Outcome::Succeeded(settled)) = outcome(&intent_with("succeeded", fields)) else {
+            panic!("it succeeded");
+        };
+        assert_eq!(settled.method, None);
+        settled.kept_besides.map(|kept| kept.to_string())
+    };
+    let kept = json!({ "id": "pm_1", "type": "link", "customer": "cus_1", "card": null });
+    assert_eq!(paid_with(kept).as_deref(), Some("pm_1"));
+    let once = json!({ "id": "pm_1", "type": "link", "customer": null });
+    assert_eq!(paid_with(once), None);
 }
 
 #[test]
