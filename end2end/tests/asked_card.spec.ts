@@ -33,43 +33,44 @@ async function askedAbout(billing: BillingPage, page: Page): Promise<AddCardDial
   return dialog;
 }
 
+/** Answers the bank where this page does not see it, as in the bank's own app. */
+async function answerElsewhere(
+  dialog: AddCardDialog,
+  page: Page,
+  answer: 'Approve' | 'Fail',
+): Promise<void> {
+  const address = (await dialog.inNewTab.getAttribute('href')) ?? '';
+  await dialog.close.click();
+  const waits = page.getByRole('region', { name: 'Payment methods' }).getByRole('status');
+  await expect(waits).toContainText('Your bank wants you to confirm a new card');
+  const tab = await page.context().newPage();
+  await tab.goto(address);
+  await tab.getByRole('button', { name: answer }).click();
+  await expect(tab).toHaveURL('/billing');
+  await page.bringToFront();
+}
+
 test('closed, the question is told where the cards are, and an answer elsewhere is seen', async ({
   account,
   billing,
-  context,
   page,
 }) => {
   const dialog = await askedAbout(billing, page);
-  const address = (await dialog.inNewTab.getAttribute('href')) ?? '';
-  await dialog.close.click();
-  const waits = billing.methodsCard.getByRole('status');
-  await expect(waits).toContainText('Your bank wants you to confirm a new card');
-
-  // As in the bank's own app.
-  const tab = await context.newPage();
-  await tab.goto(address);
-  await tab.getByRole('button', { name: 'Approve' }).click();
-  await tab.close();
+  await answerElsewhere(dialog, page, 'Approve');
   await expect(billing.methodsCard.getByText('Visa ···· 3184 was saved.')).toBeVisible();
   await expect(billing.methods).toContainText('Visa ···· 3184');
-  await expect(waits).toBeHidden();
+  await expect(billing.methodsCard.getByRole('status')).toBeHidden();
   expect(await account.charges()).toEqual([]);
 });
 
 test('closed, what the bank refuses is said where the cards are', async ({
   billing,
   complaints,
-  context,
   page,
 }) => {
   complaints.expect(/status of 400 .*\/api\/finish_payment_method/);
   const dialog = await askedAbout(billing, page);
-  const address = (await dialog.inNewTab.getAttribute('href')) ?? '';
-  await dialog.close.click();
-  const tab = await context.newPage();
-  await tab.goto(address);
-  await tab.getByRole('button', { name: 'Fail' }).click();
-  await tab.close();
+  await answerElsewhere(dialog, page, 'Fail');
   await expect(billing.methodsCard.getByRole('alert')).toContainText(
     'could not confirm that it was you',
   );

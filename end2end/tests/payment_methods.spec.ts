@@ -198,7 +198,7 @@ test('a card whose bank asks is saved once its owner has confirmed it in the fra
   const dialog = page.getByRole('dialog', { name: 'Add payment method' });
   await new CardFields(dialog).fill(asksAlways);
   await dialog.getByRole('button', { name: 'Save card' }).click();
-  await expect(dialog.getByRole('status')).toContainText('Confirm below to save the card');
+  await expect(dialog.getByRole('status')).toContainText('Confirm it to save the card');
   const bank = dialog.getByTitle('Confirmation by your bank').contentFrame();
   await expect(bank.getByRole('button', { name: 'Approve' })).toBeVisible();
   await expect(billing.methods).toHaveCount(0);

@@ -108,6 +108,26 @@ test('where the answers are lost, the server is asked what became of it', async 
   expect(await account.balance()).toBe('20.00');
 });
 
+test('rows that are drawn anew behind a closed dialog leave the focus where it was', async ({
+  account,
+  history,
+  page,
+}) => {
+  await account.addCredit('25.00', await account.saveCard(visa));
+  await history.open();
+  const { arrived, release } = await holdAnswers(page, '**/api/history_page*');
+  const dialog = await openDialog(history, page);
+  await dialog.getByRole('button', { name: 'Refund $25.00' }).click();
+  await expect(dialog.getByRole('status')).toHaveText('$25.00 was refunded');
+  await arrived;
+  await page.keyboard.press('Escape');
+  const credit = history.rows.filter({ hasText: '+$25.00' });
+  await expect(credit).toBeFocused();
+  release();
+  await expect(cellsOf(credit).status).toHaveText('Refunded');
+  await expect(credit).toBeFocused();
+});
+
 test('a failed "Load more" does not take the focus of a refund that fails', async ({
   account,
   complaints,

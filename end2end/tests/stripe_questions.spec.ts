@@ -2,7 +2,7 @@
 import { asksAlways, visa } from '../support/cards.ts';
 import { expect, test } from '../support/stripe.ts';
 
-const ASKS_FOR_CARD = 'Your bank wants to be sure that it is you. Confirm below to save the card';
+const ASKS_FOR_CARD = 'Your bank wants to be sure that it is you. Confirm it to save the card';
 
 test('the script asks beside the dialog, which is modal again afterwards', async ({
   account,

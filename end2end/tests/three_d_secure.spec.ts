@@ -151,7 +151,7 @@ test('a payment that waits is confirmed from its row in the history', async ({
   const dialog = await billing.openDialog();
   await dialog.pay(asksAlways);
   await expect(dialog.bank.getByRole('button', { name: 'Approve' })).toBeVisible();
-  await page.evaluate(() => sessionStorage.clear());
+  await page.evaluate(() => localStorage.clear());
   await history.open();
   await history.rows.getByRole('link', { name: 'Confirm' }).click();
   await dialog.bank.getByRole('button', { name: 'Approve' }).click();
@@ -164,7 +164,7 @@ test('a member is told whose turn it is, and no more', async ({ account, billing
   const dialog = await billing.openDialog();
   await dialog.pay(asksAlways);
   await expect(dialog.bank.getByRole('button', { name: 'Approve' })).toBeVisible();
-  await page.evaluate(() => sessionStorage.clear());
+  await page.evaluate(() => localStorage.clear());
   await account.signIn(await account.organization.add('member'));
   await billing.open();
   await expect(page.getByText('Your bank wants you to confirm')).toBeHidden();

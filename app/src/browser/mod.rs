@@ -33,6 +33,16 @@ pub fn focus_after_render(id: impl Into<String>) {
     });
 }
 
+/// Changes what is drawn, and leaves the focus at the element with the id that has it: it may be
+/// another element then.
+pub fn keep_focus(change: impl FnOnce()) {
+    let focused = document().active_element().map(|element| element.id());
+    change();
+    if let Some(id) = focused.filter(|id| !id.is_empty()) {
+        focus_after_render(id);
+    }
+}
+
 /// Does `act` where a link would lead, unless the person wants that in another tab or window: there
 /// the link leads by itself.
 pub fn instead_of_following(event: &MouseEvent, act: impl FnOnce()) {

@@ -184,7 +184,10 @@ fn Content(loaded: Loaded, part: Part, plain: (RefundId, Option<Refusal>)) -> im
             let (after, pages) = (part.after.get_value(), part.pages.get_untracked());
             // Without an answer the rows stay as they are; the next visit shows them.
             if let Ok(page) = history_page(after, Some(pages)).await {
-                shown.try_set(page);
+                // The row that the dialog was closed to is drawn anew where its credit has changed.
+                browser::keep_focus(|| {
+                    shown.try_set(page);
+                });
             }
         });
     });

@@ -61,13 +61,22 @@ impl DisputeStage {
     }
 }
 
+/// What the banks have said of the disputes that a notice is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ruling {
+    /// Of at least one nothing yet.
+    Awaited,
+    /// Each was decided for the card's owner.
+    Lost,
+}
+
 /// What the Billing page says above all else while something is disputed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DisputeNotice {
     /// The newest of them.
     pub top_up: TopUpId,
-    /// Either open or lost.
-    pub stage: DisputeStage,
+    pub ruling: Ruling,
     /// What the bank took back, of all of them together.
     pub withdrawn: Cents,
     /// How many there are.

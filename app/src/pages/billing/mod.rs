@@ -8,6 +8,7 @@ mod card_news;
 mod card_removal;
 mod history_card;
 mod methods_card;
+mod patience;
 mod plan_card;
 mod result_notice;
 mod skeleton;

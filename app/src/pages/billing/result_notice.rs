@@ -1,6 +1,6 @@
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
-use types::dispute::{DisputeNotice, DisputeStage};
+use types::dispute::{DisputeNotice, Ruling};
 use types::ids::TopUpId;
 use types::money::Cents;
 use types::tenancy::Role;
@@ -122,19 +122,25 @@ pub fn WaitingNotice(
 /// What banks hold, or took, because a card's owner complained.
 #[component]
 pub fn DisputeBanner(dispute: DisputeNotice) -> impl IntoView {
-    let words = dispute_words(&dispute);
-    let kind = if dispute.stage == DisputeStage::Lost {
-        NoticeKind::Bad
-    } else {
-        NoticeKind::Waiting
+    let kind = match dispute.ruling {
+        Ruling::Awaited => NoticeKind::Waiting,
+        Ruling::Lost => NoticeKind::Bad,
     };
     let amount = dispute.withdrawn.dollars();
     let has_moved = dispute.withdrawn > Cents::new(0);
+    let words = if has_moved {
+        let (before, after) = words_around_amount(&dispute);
+        view! { {before} <Money amount style=MoneyStyle::Cents/> {after} }.into_any()
+    } else {
+        match dispute.ruling {
+            Ruling::Awaited => "A bank asks about one of your payments. No money has moved.",
+            Ruling::Lost => "A bank decided a dispute for the card's owner. No money has moved.",
+        }
+        .into_any()
+    };
     view! {
         <Notice kind>
-            {words.before}
-            {has_moved.then(|| view! { <Money amount style=MoneyStyle::Cents/> })}
-            {words.after}
+            {words}
             " "
             <a href="/billing/history">"See it in the history"</a>
         </Notice>
@@ -142,47 +148,24 @@ pub fn DisputeBanner(dispute: DisputeNotice) -> impl IntoView {
     .into_any()
 }
 
-/// Around the amount.
-struct Words {
-    before: &'static str,
-    after: &'static str,
-}
-
-fn dispute_words(dispute: &DisputeNotice) -> Words {
-    let has_moved = dispute.withdrawn > Cents::new(0);
-    match (dispute.stage, dispute.count > 1, has_moved) {
-        (DisputeStage::Lost, false, _) => Words {
-            before: "The bank decided a dispute for the card's owner. Of your credit, ",
-            after: " was taken back.",
-        },
-        (DisputeStage::Lost, true, _) => Words {
-            before: "The banks decided disputes for the cards' owners. Of your credit, ",
-            after: " was taken back.",
-        },
-        (
-            DisputeStage::Inquiry | DisputeStage::Open | DisputeStage::Won | DisputeStage::Closed,
-            _,
-            false,
-        ) => Words {
-            before: "A bank asks about one of your payments. No money has moved.",
-            after: "",
-        },
-        (
-            DisputeStage::Inquiry | DisputeStage::Open | DisputeStage::Won | DisputeStage::Closed,
-            false,
-            true,
-        ) => Words {
-            before: "A payment is disputed at the bank, which holds back ",
-            after: " until it decides. If that is a mistake, ask your bank to withdraw the dispute.",
-        },
-        (
-            DisputeStage::Inquiry | DisputeStage::Open | DisputeStage::Won | DisputeStage::Closed,
-            true,
-            true,
-        ) => Words {
-            before: "Payments are disputed at their banks, which hold back ",
-            after: " until they decide. If that is a mistake, ask your bank to withdraw the disputes.",
-        },
+fn words_around_amount(dispute: &DisputeNotice) -> (&'static str, &'static str) {
+    match (dispute.ruling, dispute.count > 1) {
+        (Ruling::Lost, false) => (
+            "The bank decided a dispute for the card's owner. Of your credit, ",
+            " was taken back.",
+        ),
+        (Ruling::Lost, true) => (
+            "The banks decided disputes for the cards' owners. Of your credit, ",
+            " was taken back.",
+        ),
+        (Ruling::Awaited, false) => (
+            "A payment is disputed at the bank, which holds back ",
+            " until it decides. If that is a mistake, ask your bank to withdraw the dispute.",
+        ),
+        (Ruling::Awaited, true) => (
+            "Payments are disputed at their banks, which hold back ",
+            " until they decide. If that is a mistake, ask your bank to withdraw the disputes.",
+        ),
     }
 }
 

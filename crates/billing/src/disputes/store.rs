@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 use sqlx::any::AnyRow;
-use types::dispute::{DisputeNotice, DisputeStage};
+use types::dispute::{DisputeNotice, DisputeStage, Ruling};
 use types::ids::{DisputeId, OrganizationId, TopUpId};
 use types::money::Cents;
 use types::time::Timestamp;
@@ -278,10 +278,10 @@ pub(super) async fn notice_in(
         .any(|dispute| dispute.stage == DisputeStage::Open);
     Ok(Some(DisputeNotice {
         top_up: newest.top_up,
-        stage: if is_open {
-            DisputeStage::Open
+        ruling: if is_open {
+            Ruling::Awaited
         } else {
-            DisputeStage::Lost
+            Ruling::Lost
         },
         withdrawn: Cents::new(withdrawn.sum()),
         count: u32::try_from(disputes.len()).unwrap_or(u32::MAX),

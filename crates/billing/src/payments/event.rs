@@ -32,7 +32,7 @@ use crate::db::micros;
 use crate::refunds::notice::Taken;
 use crate::top_up::pending::{self, Noticed};
 use crate::top_up::{SettleError, settle, store};
-use crate::{Core, Problem, ProblemKind, StoreError};
+use crate::{Core, Problem, ProblemKind, StoreError, refunds};
 
 /// What became of a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,17 +217,19 @@ impl GatewayEvents {
             Err(SettleError::Store(error)) => return Err(error.into()),
         };
         let top_up = store::get_by_payment_in(&mut tx, payment).await?;
-        if returned::take_in(&mut tx, &self.core, &top_up, &said).await? == Taken::Conflicting {
+        let taken = returned::take_in(&mut tx, &self.core, &top_up, &said).await?;
+        let Taken::Applied(heard) = taken else {
             drop(tx);
             tracing::error!(event = record.id, kind = record.kind, top_up = %top_up.id,
                 "the gateway gave back other money than the ledger knows of");
             return Ok(self.record(record, Received::Conflicting).await?);
-        }
+        };
         let is_new = record_in(&mut tx, &self.core, record, Received::Applied).await?;
         reach(CrashPoint::NoticeBeforeCommit);
         tx.commit().await?;
         reach(CrashPoint::NoticeAfterCommit);
         settle::count(settled);
+        heard.into_iter().for_each(refunds::settle::count);
         Ok(if is_new {
             Received::Applied
         } else {

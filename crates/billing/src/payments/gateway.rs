@@ -237,7 +237,6 @@ pub struct RefundWord {
     pub stage: RefundStage,
     /// What the gateway keeps for it; most keep nothing.
     pub fee: Cents,
-    pub created_at: Timestamp,
 }
 
 /// How far a refund is.

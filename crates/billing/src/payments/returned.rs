@@ -1,13 +1,12 @@
 //! Notices about money that goes back: refunds, disputes, and warnings of them.
 //!
-//! Owns which notice is about what, asking the gateway how that stands now, and taking up a refund
+//! Owns which notice is about what, asking the gateway how that stands now, and taking up refunds
 //! whose notice was lost. Does not own what it does to credit (`refunds`, `disputes`).
 
 use types::time::Timestamp;
 
 use super::gateway::{
-    DisputeWord, GatewayDispute, GatewayError, GatewayIntent, GatewayRefund, GatewayWarning,
-    RefundWord,
+    DisputeWord, GatewayDispute, GatewayError, GatewayIntent, GatewayWarning, RefundWord,
 };
 use super::stripe::webhook::GatewayEvent;
 use crate::refunds::notice::Taken;
@@ -72,7 +71,7 @@ pub(super) async fn ask(
     })
 }
 
-/// Why a refund was not taken up.
+/// Why refunds were not taken up.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TakeUpError {
     #[error(transparent)]
@@ -86,33 +85,33 @@ pub(crate) enum TakeUpError {
     Conflicting,
 }
 
-/// Does what a refund's notice would have done: asks how the refund and its charge stand, and makes
-/// both durable together. One of a charge that is not ours changes nothing.
-pub(crate) async fn take_up_refund(core: &Core, name: &GatewayRefund) -> Result<(), TakeUpError> {
-    let word = core.gateway.find_refund(name).await?;
-    let Some(intent) = word.intent.clone() else {
-        return Ok(());
-    };
+/// Does what a refund's notice would have done: asks how a charge and all its refunds stand, and
+/// makes that durable together. Of a charge that is not ours nothing changes.
+pub(crate) async fn take_up_refunds(
+    core: &Core,
+    intent: &GatewayIntent,
+) -> Result<(), TakeUpError> {
     let noticed = {
         let readers = core.db.readers();
         let mut connection = readers.acquire().await.map_err(StoreError::from)?;
-        pending::find_payment_in(&mut connection, core.gateway.account(), &intent, None).await?
+        pending::find_payment_in(&mut connection, core.gateway.account(), intent, None).await?
     };
     let Some(Noticed::Payment(payment)) = noticed else {
         return Ok(());
     };
-    let outcome = core.gateway.find_intent(&intent).await?;
-    let said = Said::Refunds(vec![word]);
+    let outcome = core.gateway.find_intent(intent).await?;
+    let said = ask(core, About::Refunds, intent).await?;
     let mut tx = core.db.begin().await?;
     let settled = settle::settle_in(&mut tx, core, payment, &outcome).await?;
     let top_up = store::get_by_payment_in(&mut tx, payment).await?;
-    if take_in(&mut tx, core, &top_up, &said).await? == Taken::Conflicting {
+    let Taken::Applied(heard) = take_in(&mut tx, core, &top_up, &said).await? else {
         tx.rollback().await.map_err(StoreError::from)?;
         return Err(TakeUpError::Conflicting);
-    }
+    };
     tx.commit().await.map_err(StoreError::from)?;
     settle::count(settled);
-    tracing::info!(refund = %name, top_up = %top_up.id, "a refund was taken up without its notice");
+    heard.into_iter().for_each(refunds::settle::count);
+    tracing::info!(top_up = %top_up.id, "what was refunded was taken up without its notice");
     Ok(())
 }
 
@@ -123,8 +122,9 @@ pub(super) async fn take_in(
     top_up: &TopUp,
     said: &Said,
 ) -> Result<Taken, StoreError> {
+    let mut heard = Vec::new();
     if matches!(said, Said::Nothing) {
-        return Ok(Taken::Applied);
+        return Ok(Taken::Applied(heard));
     }
     match top_up.state {
         State::Succeeded => {}
@@ -142,10 +142,9 @@ pub(super) async fn take_in(
         Said::Refunds(words) => {
             // The gateway lists the newest first.
             for word in words.iter().rev() {
-                let taken =
-                    refunds::notice::take_in(connection, core, organization, id, word).await?;
-                if taken == Taken::Conflicting {
-                    return Ok(taken);
+                match refunds::notice::take_in(connection, core, organization, id, word).await? {
+                    Taken::Applied(more) => heard.extend(more),
+                    Taken::Conflicting => return Ok(Taken::Conflicting),
                 }
             }
         }
@@ -164,5 +163,5 @@ pub(super) async fn take_in(
             tracing::warn!(top_up = %id, "a card network holds a payment for fraud");
         }
     }
-    Ok(Taken::Applied)
+    Ok(Taken::Applied(heard))
 }

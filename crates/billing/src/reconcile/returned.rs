@@ -10,7 +10,7 @@ use super::returned_rows::{self as rows, OurDispute, OurRefund, Owner};
 use super::{CompareError, Scope};
 use crate::jobs::reconciliation::Reconciliation;
 use crate::payments::listed::{ListedDispute, ListedRefund, Standing, Sum};
-use crate::payments::returned::take_up_refund;
+use crate::payments::returned::take_up_refunds;
 
 /// A card's owner has so long, and the bank takes its time: a dispute is compared long after its
 /// payment was.
@@ -41,7 +41,7 @@ async fn compare_refunds(
             found.compared.refunds += 1;
             let seems = differs(this, &theirs).await?;
             if seems.is_some() {
-                let still = look_again(this, &theirs.refund, seems, found).await?;
+                let still = look_again(this, &theirs, seems, found).await?;
                 found.add(still);
             }
             listed.insert(theirs.refund);
@@ -59,21 +59,20 @@ async fn compare_refunds(
 /// does.
 async fn look_again(
     this: &Reconciliation,
-    name: &str,
+    theirs: &ListedRefund,
     seems: Option<Disagreement>,
     found: &mut Findings,
 ) -> Result<Option<Disagreement>, CompareError> {
     let core = this.core();
-    let Ok(refund) = name.parse() else {
-        return Ok(seems);
-    };
     if found.is_full() {
         return Ok(seems);
     }
-    if let Err(error) = take_up_refund(core, &refund).await {
-        tracing::warn!(refund = name, %error, "a refund cannot be taken up");
+    if let Some(intent) = &theirs.intent
+        && let Err(error) = take_up_refunds(core, intent).await
+    {
+        tracing::warn!(refund = theirs.refund, %error, "a refund cannot be taken up");
     }
-    let Some(newer) = core.gateway.listed_refund(name).await? else {
+    let Some(newer) = core.gateway.listed_refund(&theirs.refund).await? else {
         return Ok(None);
     };
     let still = differs(this, &newer).await?;
@@ -126,7 +125,7 @@ async fn compare_unlisted(
             None => Some(missing_refund(&ours)),
             Some(theirs) => match refund(&theirs, &ours) {
                 None => None,
-                seems => look_again(this, &theirs.refund, seems, found).await?,
+                seems => look_again(this, &theirs, seems, found).await?,
             },
         };
         found.add(differs);

@@ -11,10 +11,11 @@ use super::store::{self, NewRefund, Origin};
 use crate::payments::gateway::{RefundOutcome, RefundStage, RefundWord};
 use crate::{Core, StoreError, disputes, posting_rules};
 
-/// What became of a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What became of what the gateway said.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Taken {
-    Applied,
+    /// To be counted by `settle::count` after the commit.
+    Applied(Vec<Heard>),
     /// The gateway gave back other money than was asked for, or what it had said it would not: for
     /// people.
     Conflicting,
@@ -35,18 +36,17 @@ pub(crate) async fn take_in(
         (Some(found), _) if found.amount != word.amount => return Ok(Taken::Conflicting),
         (Some(found), _) => found.id,
         // It came to nothing before we knew of it.
-        (None, RefundStage::Failed { .. }) => return Ok(Taken::Applied),
+        (None, RefundStage::Failed { .. }) => return Ok(Taken::Applied(Vec::new())),
         (None, RefundStage::Pending | RefundStage::Succeeded) => {
             adopt_in(connection, core, &mut books, organization, top_up, word).await?
         }
     };
     let outcome = RefundOutcome::Made(word.clone());
-    Ok(
-        match settle_in(connection, core, organization, refund, &outcome).await? {
-            Heard::Known | Heard::Became(_) => Taken::Applied,
-            Heard::Contradicts => Taken::Conflicting,
-        },
-    )
+    let heard = settle_in(connection, core, organization, refund, &outcome).await?;
+    Ok(match heard {
+        Heard::Known | Heard::Became(_) => Taken::Applied(vec![heard]),
+        Heard::Contradicts => Taken::Conflicting,
+    })
 }
 
 /// Writes down what was not asked for here.

@@ -63,7 +63,6 @@ mod tests {
                 ours: None,
                 stage,
                 fee: Cents::new(0),
-                created_at: "2026-03-11T12:00:00Z".parse().unwrap(),
             })
         };
         let code = || "c".to_owned();

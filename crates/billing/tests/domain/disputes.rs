@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use billing::credits::LotKind;
 use serde_json::Value;
-use types::dispute::DisputeStage;
+use types::dispute::{DisputeStage, Ruling};
 use types::money::Cents;
 use types::refund::Aftermath;
 use types::top_up::TopUpState;
@@ -80,7 +80,7 @@ async fn a_dispute_takes_the_credit_and_a_won_one_gives_it_back() {
     let organization = world.owner.organization;
     let notice = world.billing.disputes().notice(organization).await;
     let notice = notice.unwrap().unwrap();
-    assert_eq!(notice.stage, DisputeStage::Open);
+    assert_eq!(notice.ruling, Ruling::Awaited);
     assert_eq!((notice.withdrawn, notice.count), (Cents::new(2_500), 1));
     assert!(notice.recharge_frozen);
     world.rule("winning_evidence").await;
@@ -159,7 +159,7 @@ async fn a_dispute_that_was_released_while_it_was_open_is_to_be_looked_at_again_
     world.rule("losing_evidence").await;
     assert!(world.is_frozen().await);
     let notice = disputes.notice(organization).await.unwrap().unwrap();
-    assert_eq!(notice.stage, DisputeStage::Lost);
+    assert_eq!(notice.ruling, Ruling::Lost);
     // Released for good: the same word again holds nothing back.
     assert_eq!(disputes.release(organization).await.unwrap(), 1);
     world.hear_of("charge.dispute.").await;

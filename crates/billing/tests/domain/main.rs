@@ -46,6 +46,7 @@ mod proof_money_back;
 mod random;
 mod rates;
 mod reconcile;
+mod reconcile_job;
 mod reconcile_returned;
 mod refunds;
 mod refunds_and_silence;

@@ -159,6 +159,23 @@ async fn a_refund_that_fails_at_the_gateway_gives_its_credit_back_without_its_no
 }
 
 #[tokio::test]
+async fn a_second_refund_is_taken_up_though_nobody_told_that_the_first_had_failed() {
+    let world = World::new().await;
+    let top_up = world.top_up(2_500, REFUND_FAILS_LATER).await;
+    let intent = intent_of(&world, &top_up).await;
+    refund_behind_our_back(&world, &intent, "2500").await;
+    assert_eq!(compare(&world).await.settled, 1);
+    assert_eq!(world.balance().await, "0.00");
+    // The newest is listed first, and has room only once the other has failed.
+    world.gateway_time_goes_by("11").await;
+    refund_behind_our_back(&world, &intent, "2500").await;
+    let report = compare(&world).await;
+    assert!(report.agrees(), "{report:?}");
+    assert_eq!(world.balance().await, "0.00");
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn a_refund_that_is_under_way_for_a_day_is_listed_until_it_ends() {
     let world = World::new().await;
     let top_up = world.top_up(2_500, REFUND_SETTLES_LATER).await;

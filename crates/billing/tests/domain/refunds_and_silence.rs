@@ -46,6 +46,24 @@ async fn a_lost_request_leaves_the_credit_out_until_the_gateway_is_asked_again()
 }
 
 #[tokio::test]
+async fn a_silent_gateway_is_asked_about_one_refund_and_the_others_keep_their_turn() {
+    let world = World::new().await;
+    let top_up = world.top_up(2_500, VISA).await.id;
+    world.stop_gateway();
+    for cents in [700, 800] {
+        let refund = world.ask(&asking(top_up, cents)).await.unwrap();
+        assert_eq!(refund.state, RefundState::Processing);
+    }
+    world.clock.advance(Duration::from_secs(11));
+    // The second of them was not asked about, and so is due in the next round.
+    for asked in [1, 1, 0] {
+        let round = world.billing.refunds().ask_due().await.unwrap();
+        assert_eq!((round.asked, round.failed), (asked, asked));
+    }
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn a_notice_settles_a_refund_whose_answer_was_lost() {
     let world = World::with_gateway_timeout(TIMEOUT).await;
     let top_up = world.top_up(2_500, VISA).await.id;

@@ -15,9 +15,9 @@ use crate::world::{World, event};
 
 const OTHERS: usize = 30;
 const CALLS: usize = 10;
-const ROUNDS: usize = 3;
-/// For 900 calls: those of each round, halves of one, and the shorter ones before and after it.
-const MOST_COMMITS: i64 = 45;
+const ROUNDS: usize = 30;
+/// For 9,000 calls: two or three a round, and halves of one round in three seconds.
+const MOST_COMMITS: i64 = 115;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_cannot_be_committed_costs_the_others_a_few_commits() {

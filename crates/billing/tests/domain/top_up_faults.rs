@@ -73,6 +73,29 @@ async fn a_silent_gateway_leaves_a_payment_pending_and_nothing_credited() {
 }
 
 #[tokio::test]
+async fn a_silent_gateway_is_asked_about_one_payment_and_the_others_keep_their_turn() {
+    let world = World::new().await;
+    world.top_up(500, "4242424242424242").await;
+    let tokens = [
+        world.token("4242424242424242").await,
+        world.token("5555555555554444").await,
+    ];
+    world.stop_gateway();
+    for token in &tokens {
+        let started = start(&world, 2_500, token).await;
+        assert_eq!(started.state, TopUpState::Processing);
+    }
+    world.clock.advance(Duration::from_secs(11));
+    let jobs = world.billing.reconciliation();
+    // The second of them was not asked about, and so is due in the next round.
+    for asked in [1, 1, 0] {
+        let round = jobs.settle_pending().await.unwrap();
+        assert_eq!((round.asked, round.still_pending), (asked, asked));
+    }
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn answers_lost_after_and_before_the_charge_both_end_in_one_charge() {
     let world = World::new().await;
     // The sandbox's own numbers: the answer is lost after the charge, and before it.

@@ -58,6 +58,19 @@ async fn saving_a_card_twice_is_saving_it() {
 }
 
 #[tokio::test]
+async fn a_card_is_found_as_it_is_now() {
+    let at = Counterpart::open().await;
+    let saved = attach(&at, GOOD).await;
+    let found = at.gateway.find_method(&saved.method).await;
+    assert_eq!(found, Ok(Some(saved.clone())));
+    at.gateway.detach(&saved.method).await.unwrap();
+    let found = at.gateway.find_method(&saved.method).await.unwrap();
+    assert!(!found.expect("a forgotten card keeps its name").attached);
+    let nothing = "pm_1NothingOfThatName".parse().unwrap();
+    assert_eq!(at.gateway.find_method(&nothing).await, Ok(None));
+}
+
+#[tokio::test]
 async fn the_same_number_has_the_same_fingerprint() {
     let at = Counterpart::open().await;
     let saved = attach(&at, GOOD).await;

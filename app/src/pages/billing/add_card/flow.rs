@@ -8,13 +8,13 @@ use leptos::task::spawn_local;
 use types::ids::OrganizationId;
 use types::payment::{AddedCard, CardQuestion, PaymentField, PaymentMethodView};
 
+use crate::browser;
 use crate::browser::asked_card::AskedCard;
-use crate::browser::{self, sleep};
 use crate::components::card_form::CardDraft;
 use crate::components::problem::{Problem, Problems, explained, input_id};
 use crate::error::AppError;
-use crate::pages::billing::add_credit::next_pause_ms;
 use crate::pages::billing::card_news::CardNews;
+use crate::pages::billing::patience;
 use crate::server_fns::billing_page::BillingPage as Page;
 use crate::server_fns::payment_method::{add_payment_method, finish_payment_method};
 
@@ -188,17 +188,12 @@ impl AddCardForm {
     /// answer in another tab, or in an app, with the dialog open or closed.
     async fn follow(self, question: CardQuestion) {
         let began = browser::now_ms();
-        while let Some(pause) = next_pause_ms(browser::now_ms() - began) {
-            sleep(pause).await;
-            if !self.is_asking(&question) {
-                return;
-            }
-            if !browser::is_hidden() {
-                let answer = finish_payment_method(question.setup.clone()).await;
-                let is_told = answer.as_ref().err().is_none_or(is_answer);
-                if is_told && self.is_asking(&question) {
-                    self.take(answer).await;
-                }
+        let is_wanted = || self.is_asking(&question);
+        while patience::wait(began, is_wanted).await && is_wanted() {
+            let answer = finish_payment_method(question.setup.clone()).await;
+            let is_told = answer.as_ref().err().is_none_or(is_answer);
+            if is_told && is_wanted() {
+                self.take(answer).await;
             }
         }
     }

@@ -99,7 +99,7 @@ fn Asking(question: CardQuestion, form: AddCardForm) -> impl IntoView {
     view! {
         <div class="outcome">
             <p class="dialog-text" id=ASKING tabindex="-1" role="status">
-                "Your bank wants to be sure that it is you. Confirm below to save the card; nothing is charged."
+                "Your bank wants to be sure that it is you. Confirm it to save the card; nothing is charged."
             </p>
             <BankQuestion
                 url=question.url

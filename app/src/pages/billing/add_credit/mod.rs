@@ -12,6 +12,5 @@ mod summary;
 
 pub use dialog::AddCreditDialog;
 pub use flow::TopUpForm;
-pub use flow::patience::next_pause_ms;
 pub use offer::Settling;
 pub use plain::{PlainTopUp, Typed};

@@ -20,7 +20,7 @@ pub fn Confirm(url: Option<String>, form: TopUpForm) -> impl IntoView {
     view! {
         <div class="outcome">
             <p class="dialog-text" id=WAITING tabindex="-1" role="status">
-                "Your bank wants to be sure that it is you. Confirm the payment below; nothing is charged before."
+                "Your bank wants to be sure that it is you. Confirm the payment; nothing is charged before."
             </p>
             <BankQuestion
                 url

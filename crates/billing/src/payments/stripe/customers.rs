@@ -5,7 +5,7 @@ use types::ids::OrganizationId;
 
 use super::client::{Answer, Form, Refusal, read};
 use super::map;
-use super::wire::{Customer, Expandable, PaymentMethod};
+use super::wire::{Customer, PaymentMethod};
 use crate::payments::gateway::{
     AttachOutcome, ChargedMethod, Gateway, GatewayCustomer, GatewayError, GatewayMethod,
 };
@@ -147,10 +147,7 @@ fn attached(method: &PaymentMethod) -> Result<AttachOutcome, GatewayError> {
 }
 
 fn owner(method: &PaymentMethod) -> Option<&str> {
-    match method.customer.as_ref()? {
-        Expandable::Id(id) => Some(id),
-        Expandable::Object(customer) => customer.id.as_deref(),
-    }
+    method.customer.as_ref()?.id()
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Reading what the gateway has, a page at a time, newest first.
 //!
-//! Owns the lists' addresses and the fields that are read of them. Does not own how many pages
-//! anybody reads.
+//! Owns the lists' addresses and what of each object is compared. Does not own its shape (`wire`), nor
+//! how many pages anybody reads.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -11,8 +11,8 @@ use types::time::Timestamp;
 
 use super::client::{Answer, Form, Refusal, read};
 use super::disputes::stage;
-use super::wire::{Expandable, Page, PaymentMethod};
-use super::{CLOCK_TOLERANCE_SECONDS, expanding};
+use super::wire::{Customer, Dispute, Expandable, Intent, Page, PaymentMethod, Refund};
+use super::{CLOCK_TOLERANCE_SECONDS, expanding, map, refunds};
 use crate::payments::gateway::{Gateway, GatewayCustomer, GatewayError, GatewayIntent};
 use crate::payments::listed::{
     Listed, ListedDispute, ListedMethod, ListedPayment, ListedRefund, Standing, Sum,
@@ -171,6 +171,7 @@ fn listed<T, U>(
 }
 
 fn payment(intent: Intent) -> Result<ListedPayment, GatewayError> {
+    let top_up = map::top_up(&intent);
     let status = intent.status.ok_or(GatewayError::Unreadable)?;
     let standing = match status.as_str() {
         "succeeded" => Standing::Paid,
@@ -182,8 +183,10 @@ fn payment(intent: Intent) -> Result<ListedPayment, GatewayError> {
         Standing::Paid => intent.amount_received.or(intent.amount),
         Standing::Open | Standing::Unpaid => intent.amount,
     };
-    let top_up = intent.metadata.as_ref();
-    let top_up = top_up.and_then(|pairs| pairs.get("top_up_id")?.parse().ok());
+    let customer = intent
+        .customer
+        .as_ref()
+        .and_then(Expandable::<Customer>::id);
     let charge = intent.latest_charge.as_ref().and_then(Expandable::object);
     let refunded = charge.and_then(|charge| charge.amount_refunded);
     let kept = charge.and_then(|charge| charge.balance_transaction.as_ref()?.object());
@@ -197,17 +200,14 @@ fn payment(intent: Intent) -> Result<ListedPayment, GatewayError> {
         sum: sum(cents, intent.currency).ok_or(GatewayError::Unreadable)?,
         refunded_cents: refunded.unwrap_or(0),
         fee: kept.and_then(|kept| sum(kept.fee, kept.currency.clone())),
-        customer: intent.customer.and_then(|customer| match customer {
-            Expandable::Id(id) => Some(id),
-            Expandable::Object(customer) => customer.id,
-        }),
+        customer: customer.map(str::to_owned),
         top_up,
     })
 }
 
 fn refund(refund: Refund) -> Result<ListedRefund, GatewayError> {
+    let ours = refunds::ours(&refund);
     let status = refund.status.ok_or(GatewayError::Unreadable)?;
-    let marks = refund.metadata.as_ref();
     Ok(ListedRefund {
         refund: refund.id.ok_or(GatewayError::Unreadable)?,
         standing: match status.as_str() {
@@ -217,8 +217,8 @@ fn refund(refund: Refund) -> Result<ListedRefund, GatewayError> {
         },
         status,
         sum: sum(refund.amount, refund.currency).ok_or(GatewayError::Unreadable)?,
-        intent: named(refund.payment_intent),
-        ours: marks.and_then(|pairs| pairs.get("refund_id")?.parse().ok()),
+        intent: intent_id(refund.payment_intent.as_ref()),
+        ours,
     })
 }
 
@@ -243,16 +243,12 @@ fn dispute(dispute: Dispute) -> Result<ListedDispute, GatewayError> {
         status,
         sum: sum(dispute.amount, dispute.currency).ok_or(GatewayError::Unreadable)?,
         withdrawn_cents: withdrawn,
-        intent: named(dispute.payment_intent),
+        intent: intent_id(dispute.payment_intent.as_ref()),
     })
 }
 
-fn named(intent: Option<Expandable<Named>>) -> Option<GatewayIntent> {
-    let id = match intent? {
-        Expandable::Id(id) => id,
-        Expandable::Object(intent) => intent.id?,
-    };
-    id.parse().ok()
+fn intent_id(intent: Option<&Expandable<Intent>>) -> Option<GatewayIntent> {
+    intent?.id()?.parse().ok()
 }
 
 fn sum(cents: Option<i64>, currency: Option<String>) -> Option<Sum> {
@@ -262,68 +258,14 @@ fn sum(cents: Option<i64>, currency: Option<String>) -> Option<Sum> {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-struct Intent {
-    id: Option<String>,
-    status: Option<String>,
-    amount: Option<i64>,
-    amount_received: Option<i64>,
-    currency: Option<String>,
-    customer: Option<Expandable<Named>>,
-    metadata: Option<BTreeMap<String, String>>,
-    latest_charge: Option<Expandable<Charge>>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-struct Charge {
-    amount_refunded: Option<i64>,
-    balance_transaction: Option<Expandable<Kept>>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-struct Refund {
-    id: Option<String>,
-    status: Option<String>,
-    amount: Option<i64>,
-    currency: Option<String>,
-    payment_intent: Option<Expandable<Named>>,
-    metadata: Option<BTreeMap<String, String>>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-struct Dispute {
-    id: Option<String>,
-    status: Option<String>,
-    amount: Option<i64>,
-    currency: Option<String>,
-    payment_intent: Option<Expandable<Named>>,
-    balance_transactions: Option<Vec<Moved>>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-struct Moved {
-    amount: Option<i64>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
 struct Balance {
-    available: Vec<Kept>,
-    pending: Vec<Kept>,
+    available: Vec<Held>,
+    pending: Vec<Held>,
 }
 
+/// What the account has in one currency.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-struct Kept {
-    fee: Option<i64>,
+struct Held {
     currency: Option<String>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-struct Named {
-    id: Option<String>,
 }

@@ -8,7 +8,7 @@ use types::money::Cents;
 use types::payment::{Card, CardBrand, DeclineReason};
 
 use super::client::Refusal;
-use super::wire::{Charge, Fault, Intent, IntentStatus, NextAction, PaymentMethod};
+use super::wire::{Charge, Fault, Intent, NextAction, PaymentMethod};
 use crate::payments::gateway::{
     AttachOutcome, ChargedMethod, GatewayError, GatewayIntent, GatewayMethod, Outcome, Settled,
 };
@@ -22,19 +22,17 @@ pub(super) fn outcome(intent: &Intent) -> Result<Outcome, GatewayError> {
     if intent.currency.as_deref() != Some(CURRENCY) {
         return Err(GatewayError::OtherAmount);
     }
-    let outcome = match intent.status {
-        Some(IntentStatus::Succeeded) => Outcome::Succeeded(settled(intent, id)?),
-        Some(IntentStatus::Processing | IntentStatus::RequiresConfirmation) => {
-            Outcome::Processing { intent: id }
-        }
-        Some(IntentStatus::RequiresAction) => Outcome::RequiresAction {
+    let outcome = match intent.status.as_deref() {
+        Some("succeeded") => Outcome::Succeeded(settled(intent, id)?),
+        Some("processing" | "requires_confirmation") => Outcome::Processing { intent: id },
+        Some("requires_action") => Outcome::RequiresAction {
             intent: id,
             url: bank_page(intent),
         },
-        Some(IntentStatus::Canceled) => Outcome::Canceled { intent: id },
+        Some("canceled") => Outcome::Canceled { intent: id },
         // Before the first attempt an intent has this status too. We confirm while creating, so
         // without an error the attempt is only just being made.
-        Some(IntentStatus::RequiresPaymentMethod) => match &intent.last_payment_error {
+        Some("requires_payment_method") => match &intent.last_payment_error {
             Some(fault) => Outcome::Declined {
                 intent: Some(id),
                 reason: decline_reason(fault),
@@ -42,9 +40,7 @@ pub(super) fn outcome(intent: &Intent) -> Result<Outcome, GatewayError> {
             None => Outcome::Processing { intent: id },
         },
         // We never ask to capture later, and a status we do not know may mean anything.
-        Some(IntentStatus::RequiresCapture | IntentStatus::Other) | None => {
-            return Err(GatewayError::Unreadable);
-        }
+        Some(_) | None => return Err(GatewayError::Unreadable),
     };
     Ok(outcome)
 }
@@ -96,8 +92,8 @@ pub(super) fn refused_charge(refusal: &Refusal, asked: Cents) -> Result<Outcome,
 /// Nothing was taken and, as nobody but us can confirm it, nothing will be.
 fn is_unpaid(intent: &Intent) -> bool {
     matches!(
-        intent.status,
-        Some(IntentStatus::RequiresPaymentMethod | IntentStatus::RequiresConfirmation)
+        intent.status.as_deref(),
+        Some("requires_payment_method" | "requires_confirmation")
     )
 }
 

@@ -4,11 +4,10 @@
 
 use types::ids::RefundId;
 use types::money::Cents;
-use types::time::Timestamp;
 
 use super::client::{Answer, Form, read};
 use super::map::CURRENCY;
-use super::wire::{BalanceTransaction, Page, Refund, RefundStatus};
+use super::wire::{BalanceTransaction, Page, Refund};
 use crate::payments::gateway::{
     Gateway, GatewayError, GatewayIntent, GatewayRefund, RefundOutcome, RefundRequest, RefundStage,
     RefundWord,
@@ -95,19 +94,19 @@ fn word(refund: &Refund) -> Result<RefundWord, GatewayError> {
     if refund.currency.as_deref() != Some(CURRENCY) {
         return Err(GatewayError::OtherAmount);
     }
-    let stage = match refund.status {
-        Some(RefundStatus::Pending | RefundStatus::RequiresAction) => RefundStage::Pending,
-        Some(RefundStatus::Succeeded) => RefundStage::Succeeded,
-        Some(RefundStatus::Failed) => RefundStage::Failed {
+    let stage = match refund.status.as_deref() {
+        Some("pending" | "requires_action") => RefundStage::Pending,
+        Some("succeeded") => RefundStage::Succeeded,
+        Some("failed") => RefundStage::Failed {
             code: code(refund.failure_reason.as_deref()),
         },
-        Some(RefundStatus::Canceled) => RefundStage::Failed {
+        Some("canceled") => RefundStage::Failed {
             code: "canceled".to_owned(),
         },
         // A status we do not know may mean anything.
-        Some(RefundStatus::Other) | None => return Err(GatewayError::Unreadable),
+        Some(_) | None => return Err(GatewayError::Unreadable),
     };
-    let (Some(id), Some(amount), Some(created)) = (id, amount, refund.created) else {
+    let (Some(id), Some(amount)) = (id, amount) else {
         return Err(GatewayError::Unreadable);
     };
     let intent = refund
@@ -124,11 +123,11 @@ fn word(refund: &Refund) -> Result<RefundWord, GatewayError> {
             .balance_transaction
             .as_ref()
             .and_then(|booked| booked.object())),
-        created_at: Timestamp::from_timestamp(created, 0).ok_or(GatewayError::Unreadable)?,
     })
 }
 
-fn ours(refund: &Refund) -> Option<RefundId> {
+/// Our mark on it, where it was asked for here.
+pub(super) fn ours(refund: &Refund) -> Option<RefundId> {
     let id = refund.metadata.as_ref()?.get("refund_id")?;
     id.parse().ok()
 }
@@ -166,7 +165,7 @@ mod tests {
 
     fn read_word(status: &str) -> Result<RefundWord, GatewayError> {
         let refund = json!({
-            "id": "re_1", "amount": 700, "currency": "usd", "created": 1_773_230_400,
+            "id": "re_1", "amount": 700, "currency": "usd",
             "status": status, "failure_reason": "lost_or_stolen_card", "payment_intent": "pi_1",
             "metadata": {"refund_id": "01932f6e-7c1a-7000-8000-0123456789ab"},
             "balance_transaction": {"fee": 3, "currency": "usd", "amount": -700},
@@ -196,8 +195,7 @@ mod tests {
 
     #[test]
     fn a_refund_in_another_currency_is_about_other_money() {
-        let refund = json!({"id": "re_1", "amount": 700, "currency": "eur", "created": 1,
-            "status": "succeeded"});
+        let refund = json!({"id": "re_1", "amount": 700, "currency": "eur", "status": "succeeded"});
         assert_eq!(
             word(&serde_json::from_value(refund).unwrap()),
             Err(GatewayError::OtherAmount)

@@ -117,10 +117,7 @@ enum SetupStatus {
 
 impl Setup {
     fn owner(&self) -> Option<&str> {
-        match self.customer.as_ref()? {
-            Expandable::Id(id) => Some(id),
-            Expandable::Object(customer) => customer.id.as_deref(),
-        }
+        self.customer.as_ref()?.id()
     }
 }
 

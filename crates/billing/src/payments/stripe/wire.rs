@@ -1,6 +1,7 @@
 //! Stripe's objects as they cross the wire: only the fields we read, every one of them optional.
 //!
-//! Owns reading JSON without failing on what is new or missing. Does not own what it means (`map`).
+//! Owns reading JSON without failing on what is new or missing. Does not own what it means: a status
+//! stays the word that it is (`map`, `refunds`, `disputes`, `lists`).
 
 use std::collections::BTreeMap;
 
@@ -33,6 +34,16 @@ impl Expandable<Intent> {
     }
 }
 
+impl Expandable<Customer> {
+    /// The customer's id, in either form.
+    pub(super) fn id(&self) -> Option<&str> {
+        match self {
+            Self::Id(id) => Some(id),
+            Self::Object(customer) => customer.id.as_deref(),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Intent {
@@ -40,26 +51,13 @@ pub(super) struct Intent {
     pub(super) amount: Option<i64>,
     pub(super) amount_received: Option<i64>,
     pub(super) currency: Option<String>,
-    pub(super) status: Option<IntentStatus>,
+    pub(super) status: Option<String>,
+    pub(super) customer: Option<Expandable<Customer>>,
     pub(super) metadata: Option<BTreeMap<String, String>>,
     pub(super) next_action: Option<NextAction>,
     pub(super) last_payment_error: Option<Fault>,
     pub(super) latest_charge: Option<Expandable<Charge>>,
     pub(super) payment_method: Option<Expandable<PaymentMethod>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum IntentStatus {
-    RequiresPaymentMethod,
-    RequiresConfirmation,
-    RequiresAction,
-    Processing,
-    RequiresCapture,
-    Canceled,
-    Succeeded,
-    #[serde(other)]
-    Other,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -77,6 +75,7 @@ pub(super) struct RedirectToUrl {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Charge {
+    pub(super) amount_refunded: Option<i64>,
     pub(super) balance_transaction: Option<Expandable<BalanceTransaction>>,
 }
 
@@ -95,24 +94,11 @@ pub(super) struct Refund {
     pub(super) id: Option<String>,
     pub(super) amount: Option<i64>,
     pub(super) currency: Option<String>,
-    pub(super) created: Option<i64>,
-    pub(super) status: Option<RefundStatus>,
+    pub(super) status: Option<String>,
     pub(super) failure_reason: Option<String>,
     pub(super) metadata: Option<BTreeMap<String, String>>,
     pub(super) payment_intent: Option<Expandable<Intent>>,
     pub(super) balance_transaction: Option<Expandable<BalanceTransaction>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum RefundStatus {
-    Pending,
-    RequiresAction,
-    Succeeded,
-    Failed,
-    Canceled,
-    #[serde(other)]
-    Other,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -199,7 +185,7 @@ mod tests {
         let text = r#"{"id":"pi_1","status":"awaiting_the_moon","charm":{"a":[1]},"metadata":null,
             "next_action":null,"latest_charge":"ch_1","payment_method":{"id":"pm_1","card":null}}"#;
         let intent: Intent = serde_json::from_str(text).unwrap();
-        assert_eq!(intent.status, Some(IntentStatus::Other));
+        assert_eq!(intent.status.as_deref(), Some("awaiting_the_moon"));
         assert!(intent.latest_charge.unwrap().object().is_none());
         assert_eq!(
             intent

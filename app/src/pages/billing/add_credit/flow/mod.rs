@@ -7,9 +7,7 @@
 //! | --- | --- |
 //! | `mod` | what the dialog shows and what is typed into it |
 //! | `sending` | one attempt, from its first request to a definite answer |
-//! | `patience` | how often and how long is asked |
 
-pub mod patience;
 mod sending;
 
 use leptos::prelude::*;

@@ -9,21 +9,19 @@ use types::ids::TopUpId;
 use types::money::Cents;
 use types::top_up::{TopUpState, TopUpView};
 
-use super::patience::{never_arrived, next_pause_ms};
 use super::{Choice, Step, TopUpForm};
 use crate::browser::attempt::{Attempt, Stage};
 use crate::browser::{self, sleep};
 use crate::components::problem::{Problem, explained};
 use crate::error::AppError;
 use crate::pages::billing::add_credit::outcome;
+use crate::pages::billing::patience::{self, never_arrived};
 use crate::server_fns::top_up::{cancel_top_up, start_top_up, top_up_secret, top_up_status};
 
 /// The pause before the first question.
 const FIRST_PAUSE_MS: i32 = 2_000;
 /// How often a request that did not arrive is sent again.
 const MOST_RESENDS: u32 = 2;
-/// How often it is looked whether the page can be seen again. It costs nothing.
-const HIDDEN_PAUSE_MS: i32 = 2_000;
 
 /// What is sent: the same each time.
 #[derive(Clone)]
@@ -126,7 +124,8 @@ impl TopUpForm {
         let began = browser::now_ms();
         let mut sent = began;
         let mut resends = MOST_RESENDS;
-        while self.is_my_turn(turn, attempt) {
+        let is_wanted = || self.is_my_turn(turn, attempt);
+        while is_wanted() {
             match top_up_status(attempt.id).await {
                 Ok(Some(top_up)) => {
                     if self.apply(top_up) {
@@ -163,13 +162,9 @@ impl TopUpForm {
                     | AppError::Unreadable => self.lose_touch(),
                 },
             }
-            let Some(pause) = next_pause_ms(browser::now_ms() - began) else {
+            if !patience::wait(began, is_wanted).await {
                 self.is_asking.try_set(false);
                 return;
-            };
-            sleep(pause).await;
-            while browser::is_hidden() && self.is_my_turn(turn, attempt) {
-                sleep(HIDDEN_PAUSE_MS).await;
             }
         }
     }

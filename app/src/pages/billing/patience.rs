@@ -1,5 +1,7 @@
-//! How long an attempt without an answer is asked about, and how often. Each question is one to the
-//! gateway: a tab that was forgotten must not go on asking for ever.
+//! How long a bank's or the gateway's answer is asked for, and how often. Each question is one to
+//! the gateway: a tab that was forgotten must not go on asking for ever.
+
+use crate::browser::{self, sleep};
 
 const SECOND_MS: i64 = 1_000;
 const MINUTE_MS: i64 = 60 * SECOND_MS;
@@ -9,10 +11,25 @@ const MINUTE_MS: i64 = 60 * SECOND_MS;
 const UNHEARD_FOR_MS: i64 = 35 * SECOND_MS;
 /// After this long the person asks when they want to know.
 const LONGEST_WATCH_MS: i64 = 60 * MINUTE_MS;
+/// How often it is looked whether the page can be seen again. It costs nothing.
+const HIDDEN_PAUSE_MS: i32 = 2_000;
+
+/// Waits until it is time for the next question, and while nobody sees the page for as long as the
+/// answer is wanted. `false` once it has been asked for long enough.
+pub async fn wait(began_ms: i64, is_wanted: impl Fn() -> bool) -> bool {
+    let Some(pause) = next_pause_ms(browser::now_ms() - began_ms) else {
+        return false;
+    };
+    sleep(pause).await;
+    while browser::is_hidden() && is_wanted() {
+        sleep(HIDDEN_PAUSE_MS).await;
+    }
+    true
+}
 
 /// The pause before the next question, in milliseconds, when it has been asked for `waited_ms`.
 /// `None`: ask no more by itself.
-pub fn next_pause_ms(waited_ms: i64) -> Option<i32> {
+fn next_pause_ms(waited_ms: i64) -> Option<i32> {
     match waited_ms {
         // A person sits before the page and waits.
         ..30_000 => Some(2_000),
