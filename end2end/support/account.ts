@@ -51,6 +51,12 @@ export class Account {
     expect(topUp.state.state).toBe('succeeded');
   }
 
+  /** Gives unused credit back, under the id that a form has. */
+  async refund(topUp: string, amount: string, id: string): Promise<void> {
+    const refund = await this.post<{ state: string }>('refund_top_up', { id, top_up: topUp, amount });
+    expect(refund.state).toBe('succeeded');
+  }
+
   /** The gateway that reports this organization's usage. */
   gateway(): Promise<Gateway> {
     this.gatewayOnce ??= this.organization.key();

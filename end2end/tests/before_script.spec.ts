@@ -1,7 +1,9 @@
 /**
  * What happens on a slow line, while the page stands there and its script has not come yet.
  */
-import type { Page } from '@playwright/test';
+import { randomUUID } from 'node:crypto';
+
+import type { Locator, Page } from '@playwright/test';
 
 import { mastercard, visa } from '../support/cards.ts';
 import { gate } from '../support/gate.ts';
@@ -104,4 +106,76 @@ test('the question about a card becomes a dialog', async ({ account, page }) => 
   await expect(methods.getByRole('button', { name: 'Remove card' })).toHaveCount(0);
   await question.getByRole('button', { name: 'Keep it' }).click();
   await expect(page).toHaveURL('/billing');
+});
+
+/** The form that gives $25.00 back, before script comes. */
+async function openRefund(page: Page): Promise<Locator> {
+  await page.goto('/billing/history');
+  await page.getByRole('link', { name: 'Refund of $25.00' }).click();
+  const form = page.getByRole('region', { name: 'Refund unused credit' });
+  await expect(form).toBeVisible();
+  return form;
+}
+
+test('a refund that was typed into the form is the one that the dialog asks for', async ({
+  account,
+  page,
+}) => {
+  await account.addCredit('25.00', await account.saveCard(visa));
+  const release = await holdScript(page);
+  const form = await openRefund(page);
+  await form.getByLabel('Amount to refund (USD)').fill('5');
+
+  release();
+  await hydrated(page);
+  const dialog = page.getByRole('dialog', { name: 'Refund unused credit' });
+  await expect(dialog.getByLabel('Amount to refund (USD)')).toHaveValue('5');
+  await expect(form).toBeHidden();
+  await expect(page).toHaveURL('/billing/history');
+  await dialog.getByRole('button', { name: 'Refund $5.00' }).click();
+  await expect(dialog.getByRole('status')).toHaveText('$5.00 was refunded');
+  expect(await account.balance()).toBe('20.00');
+});
+
+test("a refusal of the refund's form is said in the dialog, at its field", async ({
+  account,
+  page,
+}) => {
+  await account.addCredit('25.00', await account.saveCard(visa));
+  const release = await holdScript(page);
+  const form = await openRefund(page);
+  const amount = form.getByLabel('Amount to refund (USD)');
+  await amount.fill('26');
+  await form.getByRole('button', { name: 'Refund' }).click();
+  const refusal = 'No more than $25.00 of this credit can be refunded.';
+  await expect(amount).toHaveAccessibleDescription(refusal);
+
+  release();
+  await hydrated(page);
+  const dialog = page.getByRole('dialog', { name: 'Refund unused credit' });
+  await expect(dialog.getByLabel('Amount to refund (USD)')).toHaveValue('26');
+  await expect(dialog.getByLabel('Amount to refund (USD)')).toHaveAccessibleDescription(refusal);
+  expect(await account.balance()).toBe('25.00');
+});
+
+test('the form that was sent a moment before and the dialog that takes its place are one refund', async ({
+  account,
+  page,
+}) => {
+  const topUp = randomUUID();
+  await account.addCredit('25.00', await account.saveCard(visa), topUp);
+  const release = await holdScript(page);
+  const form = await openRefund(page);
+  await form.getByLabel('Amount to refund (USD)').fill('5');
+  const id = await form.locator('[name=id]').inputValue();
+  expect(new URL(page.url()).searchParams.get('id')).toBe(id);
+  // As the browser sends it by itself; the page that answers is still on its way.
+  await account.refund(topUp, '5', id);
+
+  release();
+  await hydrated(page);
+  const dialog = page.getByRole('dialog', { name: 'Refund unused credit' });
+  await dialog.getByRole('button', { name: 'Refund $5.00' }).click();
+  await expect(dialog.getByRole('status')).toHaveText('$5.00 was refunded');
+  expect(await account.balance()).toBe('20.00');
 });

@@ -48,7 +48,8 @@ test('one that is lost is said above all else, with what was taken', async ({
   page,
   processor,
 }) => {
-  await account.addCredit('25.00', await account.saveCard(disputed));
+  const card = await account.saveCard(disputed);
+  await account.addCredit('25.00', card);
   await untilShown(() => billing.open(), banner(page, 'A payment is disputed at the bank'));
   await processor.rule(account.organization.id, 'lost');
   const lost = page.getByRole('alert').filter({ hasText: 'The bank decided a dispute' });
@@ -59,6 +60,12 @@ test('one that is lost is said above all else, with what was taken', async ({
   await expect(history.rows.getByText('Dispute lost').first()).toBeVisible();
   await expect(history.rows.getByText('Reversed')).toBeVisible();
   expect(await account.balance()).toBe('0.00');
+
+  // Another one that is not decided yet is held back, and no more than that.
+  await account.addCredit('30.00', card);
+  const open = banner(page, 'A payment is disputed at the bank, which holds back $30.00');
+  await untilShown(() => billing.open(), open);
+  await expect(lost).toContainText('Of your credit, $25.00 was taken back.');
 });
 
 test('an inquiry moves nothing and asks nothing of anybody', async ({

@@ -151,3 +151,36 @@ test('a decline in one tab leaves the other free to pay', async ({ account, bill
   const charges = await account.charges();
   expect(charges.map(({ status }) => status)).toEqual(['succeeded', 'failed']);
 });
+
+test('what waits at the bank is taken up, and what was sent before is not forgotten', async ({
+  account,
+  billing,
+  page,
+}) => {
+  await account.saveCard(visa);
+  const sent = starts(page);
+  const dialog = await billing.openDialog();
+  await dialog.amount.fill('10');
+  await dialog.newCard.check();
+  await dialog.pay(asksAlways);
+  const approve = dialog.bank.getByRole('button', { name: 'Approve' });
+  await expect(approve).toBeVisible();
+  const waiting = new URLSearchParams(sent[0]?.postData() ?? '').get('id');
+  // As if it had begun on another device: this browser has kept nothing of it.
+  await page.evaluate(() => localStorage.clear());
+  await billing.openDialog();
+  const { arrived, release } = await holdAnswers(page);
+  await dialog.confirm.click();
+  await arrived;
+  await page.goto(`/billing?top_up=${waiting}`);
+  release();
+  await expect(approve).toBeVisible();
+  await dialog.useAnotherCard.click();
+  await expect(dialog.problem).toHaveText('The payment was canceled. Nothing was charged.');
+
+  // The next click goes on with the one whose answer was lost.
+  await dialog.confirm.click();
+  await expect(dialog.status).toHaveText('$25.00 was added to your balance');
+  expect(sent).toHaveLength(2);
+  expect(await account.balance()).toBe('25.00');
+});

@@ -4,7 +4,7 @@ import { amex, asksAlways, declined, mastercard, visa } from '../support/cards.t
 import { hydrated } from '../support/hydration.ts';
 import { CardFields } from '../support/pages/add_credit.ts';
 import type { BillingPage } from '../support/pages/billing.ts';
-import { sentTo, submitTwice } from '../support/sending.ts';
+import { holdAnswers, sentTo, submitTwice } from '../support/sending.ts';
 import { expect, test } from '../support/test.ts';
 
 function methodOf(billing: BillingPage, label: string): Locator {
@@ -145,6 +145,33 @@ test('what was said of one card is not said of the next', async ({
 
   await ask('Mastercard ···· 4444');
   await expect(question.getByRole('alert')).toHaveCount(0);
+});
+
+test('the answer about one card leaves the question about another alone', async ({
+  account,
+  billing,
+  page,
+}) => {
+  await account.saveCard(visa);
+  await account.saveCard(mastercard);
+  await billing.open();
+  const question = page.getByRole('dialog', { name: 'Remove this card?' });
+  const ask = async (label: string): Promise<void> => {
+    await billing.methodsCard.getByLabel(`Change ${label}`).click();
+    await billing.methodsCard.getByRole('link', { name: 'Remove' }).click();
+    await expect(question).toContainText(label);
+  };
+  const { arrived, release } = await holdAnswers(page, '**/api/remove_payment_method');
+  await ask('Visa ···· 4242');
+  await question.getByRole('button', { name: 'Remove card' }).click();
+  await arrived;
+  await page.keyboard.press('Escape');
+  await expect(question).toBeHidden();
+  await ask('Mastercard ···· 4444');
+  release();
+  await expect(billing.methods).toHaveCount(1);
+  await expect(question).toContainText('Mastercard ···· 4444');
+  await expect(question.getByRole('button', { name: 'Remove card' })).toBeEnabled();
 });
 
 test('a card is removed only after being asked about', async ({ account, billing, page }) => {

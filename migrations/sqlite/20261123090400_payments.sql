@@ -99,6 +99,8 @@ create table payments (
     top_up_id text not null unique,
     amount_cents bigint not null check (amount_cents > 0),
     gateway_account text not null,
+    -- Whom the gateway was told to charge: it stays when the organization is made known anew.
+    gateway_customer text not null,
     gateway_intent text,
     fee_cents bigint check (fee_cents >= 0),
     state text not null check (state in ('pending', 'succeeded', 'failed', 'canceled')),

@@ -57,9 +57,11 @@ pub fn Dialog(
             node_ref=dialog
             aria-labelledby=heading_id
             on:close=move |_| {
-                // On its way from one place to the other it closes for an instant.
-                if dialog.get_untracked().is_some_and(|dialog| !dialog.open()) {
-                    open.set(false);
+                // On its way from one place to the other it closes for an instant. The browser says
+                // so later: what the dialog belongs to may be drawn anew by then.
+                let dialog = dialog.try_get_untracked().flatten();
+                if dialog.is_some_and(|dialog| !dialog.open()) {
+                    open.try_set(false);
                 }
             }
         >

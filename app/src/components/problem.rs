@@ -4,6 +4,7 @@ use types::payment::PaymentField;
 use super::notice::{Notice, NoticeKind};
 use crate::browser;
 use crate::error::AppError;
+use crate::server_fns::refusal::Refusal;
 
 /// What is wrong with a payment form, and at which input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,15 @@ impl Problem {
             message: message.into(),
             way_on: WayOn::Here,
         }
+    }
+
+    /// What the last post of a form was refused for.
+    pub fn of_refusal(refusal: &Refusal) -> Option<Self> {
+        let field = refusal.field.as_deref().and_then(PaymentField::parse);
+        (!refusal.message.is_empty()).then(|| Self {
+            field,
+            ..Self::general(&refusal.message)
+        })
     }
 
     /// For a form without the input that it names.

@@ -19,11 +19,13 @@ use crate::components::notice::{Notice, NoticeKind};
 use crate::components::page_header::PageHeader;
 use crate::components::problem::{GeneralProblem, Problem, Problems, explained};
 use crate::error::{AppError, sentence};
-use crate::pages::refund::{PlainRefund, RefundDialog, RefundForm, RefundNotice, Refundable};
+use crate::pages::refund::{
+    PlainRefund, RefundDialog, RefundForm, RefundNotice, Refundable, Typed,
+};
 use crate::server_fns::history::{MOST_PAGES, history_page};
 use crate::server_fns::refund::REFUND_FORM;
 #[cfg(feature = "ssr")]
-use crate::server_fns::refund::{refund_offer, refund_status};
+use crate::server_fns::refund::{form_page, refund_offer, refund_status};
 use crate::server_fns::refusal::{Refusal, take_refusal};
 use crate::server_fns::session::viewer;
 
@@ -68,8 +70,10 @@ impl Part {
 pub fn HistoryPage() -> impl IntoView {
     let part = Part::read();
     let asked = Asked::read();
+    #[cfg(feature = "ssr")]
+    asked.name_form();
     // Shared with the browser, so that it takes over the page as the server rendered it.
-    let plain = SharedValue::new(|| (RefundId::generate(), take_refusal(REFUND_FORM))).into_inner();
+    let refusal = SharedValue::new(|| take_refusal(REFUND_FORM)).into_inner();
     let page = Resource::new_blocking(|| (), move |()| load(part, asked));
     let above = view! {
         <a class="quiet-link back-link" href="/billing">
@@ -88,7 +92,7 @@ pub fn HistoryPage() -> impl IntoView {
         <Load
             resource=page
             skeleton=|| view! { <div class="card history-page skeleton" role="status" aria-label="Loading"></div> }
-            content=move |loaded| view! { <Content loaded part plain=plain.clone()/> }
+            content=move |loaded| view! { <Content loaded part refusal=refusal.clone()/> }
         />
     }
     .into_any()
@@ -116,8 +120,8 @@ fn keep_place(part: Part) {
 struct Asked {
     /// The credit to give back.
     refund: Option<TopUpId>,
-    /// The refund to tell the outcome of.
-    refunded: Option<RefundId>,
+    /// The refund that the form sends, or whose outcome is to be told.
+    id: Option<RefundId>,
 }
 
 impl Asked {
@@ -125,7 +129,16 @@ impl Asked {
         let query = use_query_map().get_untracked();
         Self {
             refund: query.get("refund").and_then(|id| id.parse().ok()),
-            refunded: query.get("refunded").and_then(|id| id.parse().ok()),
+            id: (query.get("refunded").or_else(|| query.get("id"))).and_then(|id| id.parse().ok()),
+        }
+    }
+
+    /// The form's id stands in the page's address: whoever comes back to it by the Back button or
+    /// by reloading finds the same refund, and not a new one.
+    #[cfg(feature = "ssr")]
+    fn name_form(self) {
+        if let (Some(top_up), None) = (self.refund, self.id) {
+            crate::ssr::go(&form_page(top_up, RefundId::generate()));
         }
     }
 }
@@ -135,46 +148,57 @@ impl Asked {
 struct Loaded {
     page: Page,
     role: Role,
-    /// Of the credit that the address asks to give back.
-    offer: Option<(TopUpId, RefundOffer)>,
+    /// The form that the address asks for.
+    form: Option<Offered>,
     /// The refund that the address asks about.
     refunded: Option<RefundView>,
+}
+
+/// What may be given back of a credit, under the id that the form will send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Offered {
+    id: RefundId,
+    top_up: TopUpId,
+    offer: RefundOffer,
 }
 
 async fn load(part: Part, asked: Asked) -> Result<Loaded, AppError> {
     let (after, pages) = (part.after.get_value(), part.pages.get_untracked());
     let (page, viewer) = futures::join!(history_page(after, Some(pages)), viewer());
     #[cfg(not(feature = "ssr"))]
-    let (offer, refunded) = {
+    let (form, refunded) = {
         let _ = asked;
         (None, None)
     };
-    #[cfg(feature = "ssr")]
-    let offer = match asked.refund {
-        Some(top_up) => refund_offer(top_up).await?.map(|offer| (top_up, offer)),
-        None => None,
-    };
     // The page stands without it: the rows say the same.
     #[cfg(feature = "ssr")]
-    let refunded = match asked.refunded {
+    let refunded = match asked.id {
         Some(id) => refund_status(id).await.ok().flatten(),
         None => None,
+    };
+    #[cfg(feature = "ssr")]
+    let form = match (asked.refund, asked.id) {
+        (Some(top_up), Some(id)) if refunded.is_none() => {
+            let offer = refund_offer(top_up).await?;
+            offer.map(|offer| Offered { id, top_up, offer })
+        }
+        (Some(_) | None, _) => None,
     };
     Ok(Loaded {
         page: page?,
         role: viewer?.role,
-        offer,
+        form,
         refunded,
     })
 }
 
 /// The rows, and what may be given back of them by who may.
 #[component]
-fn Content(loaded: Loaded, part: Part, plain: (RefundId, Option<Refusal>)) -> impl IntoView {
+fn Content(loaded: Loaded, part: Part, refusal: Option<Refusal>) -> impl IntoView {
     let Loaded {
         page,
         role,
-        offer,
+        form: offered,
         refunded,
     } = loaded;
     let may_refund = role.may_change_money();
@@ -192,11 +216,27 @@ fn Content(loaded: Loaded, part: Part, plain: (RefundId, Option<Refusal>)) -> im
         });
     });
     let form = RefundForm::new(refresh);
-    let asked = offer
-        .filter(|_| may_refund)
-        .and_then(|(top_up, offer)| Refundable::of_offer(top_up, offer));
-    let in_page = RwSignal::new(asked);
-    take_over(form, in_page, shown, part);
+    let in_page = RwSignal::new(offered.filter(|_| may_refund).and_then(|it| {
+        let credit = Refundable::of_offer(it.top_up, it.offer)?;
+        Some((it.id, credit))
+    }));
+    // There is no form to say it at.
+    let unsaid = match (offered.map(|it| it.offer), &refusal) {
+        (Some(RefundOffer::Refused { why }), _) => Some(sentence(&why.to_string())),
+        // What became of it is said in its place.
+        (None, Some(refusal)) if !refusal.message.is_empty() && refunded.is_none() => {
+            Some(refusal.message.clone())
+        }
+        (Some(RefundOffer::Refundable { .. }), _) | (None, _) => None,
+    };
+    let refusal = StoredValue::new(refusal);
+    take_over(TakeOver {
+        form,
+        in_page,
+        shown,
+        part,
+        refusal,
+    });
     let refund = may_refund.then(|| {
         Callback::new(move |row| {
             if let Some(credit) = Refundable::of_row(&row) {
@@ -204,20 +244,13 @@ fn Content(loaded: Loaded, part: Part, plain: (RefundId, Option<Refusal>)) -> im
             }
         })
     });
-    let (id, refusal) = plain;
-    // There is no form to say it at.
-    let unsaid = match (&offer, &refusal) {
-        (Some((_, RefundOffer::Refused { why })), _) => Some(sentence(&why.to_string())),
-        (None, Some(refusal)) if !refusal.message.is_empty() => Some(refusal.message.clone()),
-        (Some((_, RefundOffer::Refundable { .. })), _) | (None, _) => None,
-    };
     view! {
         {unsaid.filter(|_| may_refund).map(|message| view! {
             <Notice kind=NoticeKind::Bad>{message}</Notice>
         })}
         {refunded.map(|refund| view! { <RefundNotice refund/> })}
-        {move || in_page.get().map(|credit| view! {
-            <PlainRefund credit id refusal=refusal.clone()/>
+        {move || in_page.get().map(|(id, credit)| view! {
+            <PlainRefund credit id refusal=refusal.get_value()/>
         })}
         {move || view! { <Rows page=shown.get() part refund/> }}
         {may_refund.then(|| view! { <RefundDialog form/> })}
@@ -225,26 +258,39 @@ fn Content(loaded: Loaded, part: Part, plain: (RefundId, Option<Refusal>)) -> im
     .into_any()
 }
 
-/// Once the browser has taken over, the form that was in the page for want of script becomes the
-/// dialog.
-fn take_over(
+/// What the browser makes into the dialog once it has taken over.
+#[derive(Clone, Copy)]
+struct TakeOver {
     form: RefundForm,
-    in_page: RwSignal<Option<Refundable>>,
+    in_page: RwSignal<Option<(RefundId, Refundable)>>,
     shown: RwSignal<Page>,
     part: Part,
-) {
+    refusal: StoredValue<Option<Refusal>>,
+}
+
+/// Once the browser has taken over, the form that was in the page for want of script becomes the
+/// dialog, with what was typed into it.
+fn take_over(parts: TakeOver) {
     let navigate = use_navigate();
     Effect::new(move || {
-        let Some(credit) = in_page.get_untracked() else {
+        let TakeOver {
+            form,
+            in_page,
+            shown,
+            part,
+            refusal,
+        } = parts;
+        let Some((id, credit)) = in_page.get_untracked() else {
             return;
         };
+        let typed = refusal.with_value(|refusal| Typed::read(id, refusal.as_ref()));
         // With its row, more is known of it.
         let by_row = shown.with_untracked(|page| {
             let mut credits = page.rows.iter().filter_map(Refundable::of_row);
             credits.find(|row| row.top_up == credit.top_up)
         });
         in_page.set(None);
-        form.ask(by_row.unwrap_or(credit));
+        form.ask_with(by_row.unwrap_or(credit), typed);
         keep_in_address(&navigate, part);
     });
 }

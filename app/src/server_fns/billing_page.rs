@@ -53,6 +53,8 @@ pub async fn billing_page() -> Result<BillingPage, AppError> {
 async fn load() -> Result<BillingPage, AppError> {
     let (billing, viewer) = (ssr::billing()?, ssr::viewer()?);
     let organization = viewer.organization;
+    // Before the balance: what a banner says was taken is then out of it.
+    let dispute = billing.disputes().notice(organization).await?;
     Ok(BillingPage {
         organization,
         role: viewer.role,
@@ -66,7 +68,7 @@ async fn load() -> Result<BillingPage, AppError> {
             .await?
             .rows,
         waiting: billing.top_ups().waiting(organization).await?,
-        dispute: billing.disputes().notice(organization).await?,
+        dispute,
         plan: billing.rates().plan(organization).await?,
         limits: billing.top_ups().limits(),
         tokenizer: billing.top_ups().tokenizer(),

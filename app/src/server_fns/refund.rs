@@ -20,6 +20,12 @@ pub fn refund_page(top_up: TopUpId) -> String {
     format!("{HISTORY}?refund={top_up}")
 }
 
+/// The same under the id that the form will send; once that is a refund, what became of it.
+#[cfg(feature = "ssr")]
+pub fn form_page(top_up: TopUpId, id: RefundId) -> String {
+    format!("{}&id={id}", refund_page(top_up))
+}
+
 /// The history with what became of a refund said above it.
 #[cfg(feature = "ssr")]
 fn outcome_page(id: RefundId) -> String {
@@ -34,14 +40,17 @@ pub async fn refund_top_up(
     top_up: String,
     amount: String,
 ) -> Result<RefundView, AppError> {
-    let back = top_up
-        .parse()
-        .map_or_else(|_| HISTORY.to_owned(), refund_page);
+    // Whatever comes of it, the form keeps its id: sent again, it is the same refund.
+    let page = match (top_up.parse(), id.parse()) {
+        (Ok(top_up), Ok(id)) => form_page(top_up, id),
+        (Ok(top_up), Err(_)) => refund_page(top_up),
+        (Err(_), _) => HISTORY.to_owned(),
+    };
     let form = ssr::Form {
         name: REFUND_FORM,
-        back: &back,
-        unsure: HISTORY,
-        typed: &[("id", &id), ("amount", &amount)],
+        back: &page,
+        unsure: &page,
+        typed: &[("amount", &amount)],
     };
     let result = refund(&id, &top_up, &amount).await;
     form.answer(result, |refund| outcome_page(refund.id))

@@ -1,6 +1,7 @@
 //! The database: SQLite or PostgreSQL behind one kind of connection, and the two differences
 //! between them that a transaction's beginning hides.
 
+mod checkpoint;
 mod first_look;
 pub(crate) mod lost;
 
@@ -11,7 +12,7 @@ use std::time::Duration;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnectionMetadata;
-use sqlx::{Any, AnyPool, Connection, Database, Executor, Pool, Row, Transaction};
+use sqlx::{Any, AnyPool, Connection, Database, Executor, Pool, Row, SqlitePool, Transaction};
 use tracing::Instrument;
 use types::time::Timestamp;
 
@@ -72,6 +73,8 @@ pub(crate) struct Db {
     engine: Engine,
     writers: AnyPool,
     readers: AnyPool,
+    /// SQLite's, which empties the log.
+    checkpoints: Option<SqlitePool>,
 }
 
 impl Db {
@@ -84,10 +87,13 @@ impl Db {
             let writers = writers.map_err(OpenError::Connect)?;
             let readers = sqlite_pool(SQLITE_READERS).connect_with(options).await;
             let readers = readers.map_err(OpenError::Connect)?;
+            let checkpoints = checkpoint::connection(url).map_err(OpenError::Connect)?;
+            tokio::spawn(checkpoint::run(checkpoints.clone(), writers.clone()));
             Ok(Self {
                 engine: Engine::Sqlite,
                 writers,
                 readers,
+                checkpoints: Some(checkpoints),
             })
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             first_look::postgres(url).await?;
@@ -109,6 +115,7 @@ impl Db {
                 engine: Engine::Postgres,
                 writers: pool.clone(),
                 readers: pool,
+                checkpoints: None,
             })
         } else {
             Err(OpenError::Url)
@@ -147,6 +154,9 @@ impl Db {
     pub(crate) async fn close(&self) {
         self.readers.close().await;
         self.writers.close().await;
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.close().await;
+        }
     }
 
     /// Begins a transaction that will write.
@@ -205,13 +215,14 @@ fn sqlite_pool(connections: u32) -> AnyPoolOptions {
         .test_before_acquire(false)
         .after_connect(|connection, _| {
             Box::pin(async move {
-                // Durable at commit, readers beside the writer, and a wait for another process; and
-                // what `insert or replace` would delete is guarded like what is deleted.
+                // Durable at commit, readers beside the writer, and a wait for another process; what
+                // `insert or replace` would delete is guarded like what is deleted; and `checkpoint`
+                // alone empties the log.
                 connection
                     .execute(
                         "pragma busy_timeout = 10000; pragma journal_mode = wal;
                          pragma synchronous = full; pragma foreign_keys = on;
-                         pragma recursive_triggers = on;",
+                         pragma recursive_triggers = on; pragma wal_autocheckpoint = 0;",
                     )
                     .await?;
                 Ok(())

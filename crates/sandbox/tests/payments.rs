@@ -126,6 +126,38 @@ async fn setup_future_usage_attaches_the_card_on_success_and_not_before() {
 }
 
 #[tokio::test]
+async fn what_may_keep_link_wants_to_hear_that_its_terms_were_accepted() {
+    const ACCEPTED: &str = "mandate_data[customer_acceptance][type]";
+    let folder = Folder::new();
+    let api = Api::open(folder.config()).await;
+    let customer = api.customer().await;
+    let method = api.card(CARD).await;
+    let link = ("payment_method_types[]", "link");
+    let keep = ("setup_future_usage", "off_session");
+    let refused = [
+        (vec![link, keep], "mandate_data"),
+        (
+            vec![link, keep, (ACCEPTED, "online")],
+            "mandate_data[customer_acceptance][online][ip_address]",
+        ),
+        (vec![link, keep, (ACCEPTED, "silently")], ACCEPTED),
+    ];
+    for (more, param) in refused {
+        let error = api.charge(&customer, &method, &more).await.error(400);
+        assert_eq!(error["param"], param, "{more:?}");
+    }
+    let missing = api.charge(&customer, &method, &[link, keep]).await;
+    assert_eq!(missing.error(400)["code"], "parameter_missing");
+    // What is not kept, and what takes cards alone, is asked for nothing.
+    let unkept = api.charge("", &api.card(CARD).await, &[link]).await.ok();
+    assert_eq!(unkept["payment_method_types"], json!(["card", "link"]));
+    let told = [link, keep, (ACCEPTED, "offline")];
+    api.charge(&customer, &method, &told).await.ok();
+    let kept = api.charge(&customer, &method, &[keep]).await.ok();
+    assert_eq!(kept["payment_method_types"], json!(["card"]));
+}
+
+#[tokio::test]
 async fn a_card_used_without_a_customer_cannot_be_used_again() {
     let folder = Folder::new();
     let api = Api::open(folder.config()).await;

@@ -61,14 +61,11 @@ impl DisputeStage {
     }
 }
 
-/// What the banks have said of the disputes that a notice is about.
+/// Disputes that stand alike, together. None of them is zero of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ruling {
-    /// Of at least one nothing yet.
-    Awaited,
-    /// Each was decided for the card's owner.
-    Lost,
+pub struct DisputeSum {
+    pub count: u32,
+    pub amount: Cents,
 }
 
 /// What the Billing page says above all else while something is disputed.
@@ -76,11 +73,10 @@ pub enum Ruling {
 pub struct DisputeNotice {
     /// The newest of them.
     pub top_up: TopUpId,
-    pub ruling: Ruling,
-    /// What the bank took back, of all of them together.
-    pub withdrawn: Cents,
-    /// How many there are.
-    pub count: u32,
+    /// Those that a bank has yet to decide, and what it holds back until then.
+    pub awaited: DisputeSum,
+    /// Those that were decided for the card's owner, and what of it credit bears.
+    pub lost: DisputeSum,
     pub opened_at: Timestamp,
     /// Nothing is charged by itself until the operator has looked at it.
     pub recharge_frozen: bool,

@@ -140,7 +140,7 @@ async fn the_form_without_script_leads_back_to_the_history() {
         let top_up = paid(&tenant, &browser).await;
         let id = RefundId::generate().to_string();
         for (amount, expected) in [
-            ("30", format!("/billing/history?refund={top_up}")),
+            ("30", format!("/billing/history?refund={top_up}&id={id}")),
             ("5", format!("/billing/history?refunded={id}")),
         ] {
             let fields = asking(&id, &top_up, amount);
@@ -149,6 +149,33 @@ async fn the_form_without_script_leads_back_to_the_history() {
             let location = response.headers()[LOCATION].to_str().unwrap();
             assert_eq!(location, expected, "{amount}");
         }
+        assert_eq!(tenant.balance().await, "20.00");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_plain_forms_id_stands_in_its_address_and_finds_its_refund_again() {
+    with_server(async |test| {
+        let tenant = test.tenant("Ada").await;
+        let browser = tenant.browser().await;
+        let top_up = paid(&tenant, &browser).await;
+        let form = format!("/billing/history?refund={top_up}");
+        let named = browser.get(&form).await;
+        assert_eq!(named.status(), StatusCode::SEE_OTHER);
+        let page = named.headers()[LOCATION].to_str().unwrap().to_owned();
+        let id = page.strip_prefix(&format!("{form}&id=")).unwrap();
+        for _ in 0..2 {
+            let html = browser.get(&page).await.text().await.unwrap();
+            assert!(html.contains(&format!("value=\"{id}\"")), "{html}");
+        }
+        // Whoever comes back by the Back button, because no answer came, is told what became of it.
+        let fields = asking(id, &top_up, "5");
+        browser.post("refund_top_up", &fields).await;
+        let html = browser.get(&page).await.text().await.unwrap();
+        assert!(html.contains(" was refunded."), "{html}");
+        assert!(!html.contains("id=\"plain-refund\""), "{html}");
+        browser.post("refund_top_up", &fields).await;
         assert_eq!(tenant.balance().await, "20.00");
     })
     .await;

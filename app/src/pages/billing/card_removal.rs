@@ -14,6 +14,8 @@ use crate::server_fns::payment_method::{RemovePaymentMethod, remove_payment_meth
 /// The dialog's state.
 #[derive(Clone, Copy)]
 struct Removal {
+    /// The card that the dialog asks about, or asked about last.
+    asked: RwSignal<Option<PaymentMethodView>>,
     open: RwSignal<bool>,
     working: RwSignal<bool>,
     problems: Problems,
@@ -29,18 +31,26 @@ impl Removal {
         self.working.set(true);
         self.problems.clear();
         spawn_local(async move {
-            match remove_payment_method(method.id).await {
+            let id = method.id;
+            // The dialog may have been closed meanwhile, and ask about another card by now.
+            let is_asked = move || {
+                let asked = self.asked.try_get_untracked().flatten();
+                asked.is_some_and(|asked| asked.id == id)
+            };
+            match remove_payment_method(id).await {
                 Ok(()) => {
-                    self.open.try_set(false);
                     self.news
                         .say(format!("{} was removed.", method.card.label()));
-                    // What opened the dialog goes with the card.
-                    browser::focus_after_render(METHODS_TITLE);
+                    if is_asked() {
+                        self.open.try_set(false);
+                        // What opened the dialog goes with the card.
+                        browser::focus_after_render(METHODS_TITLE);
+                    }
                     self.refresh.run(());
                 }
                 Err(error) => {
                     let problem = Problem::from(&explained(error).await);
-                    if self.open.try_get_untracked() == Some(true) {
+                    if is_asked() && self.open.try_get_untracked() == Some(true) {
                         self.problems.show(vec![problem.above_button()]);
                     } else {
                         self.news.refuse(problem);
@@ -62,6 +72,7 @@ pub fn RemovalDialog(
 ) -> impl IntoView {
     let open = RwSignal::new(false);
     let removal = Removal {
+        asked: removing,
         open,
         working: RwSignal::new(false),
         problems: Problems::new("removal-problem"),

@@ -1,6 +1,6 @@
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
-use types::dispute::{DisputeNotice, Ruling};
+use types::dispute::{DisputeNotice, DisputeSum};
 use types::ids::TopUpId;
 use types::money::Cents;
 use types::tenancy::Role;
@@ -119,24 +119,58 @@ pub fn WaitingNotice(
     }
 }
 
-/// What banks hold, or took, because a card's owner complained.
+/// What banks hold, and what they took, because a card's owner complained.
 #[component]
 pub fn DisputeBanner(dispute: DisputeNotice) -> impl IntoView {
-    let kind = match dispute.ruling {
-        Ruling::Awaited => NoticeKind::Waiting,
-        Ruling::Lost => NoticeKind::Bad,
-    };
-    let amount = dispute.withdrawn.dollars();
-    let has_moved = dispute.withdrawn > Cents::new(0);
-    let words = if has_moved {
-        let (before, after) = words_around_amount(&dispute);
-        view! { {before} <Money amount style=MoneyStyle::Cents/> {after} }.into_any()
+    view! {
+        <DisputesAlike
+            sum=dispute.awaited
+            kind=NoticeKind::Waiting
+            of_one=(
+                "A payment is disputed at the bank, which holds back ",
+                " until it decides. If that is a mistake, ask your bank to withdraw the dispute.",
+            )
+            of_many=(
+                "Payments are disputed at their banks, which hold back ",
+                " until they decide. If that is a mistake, ask your bank to withdraw the disputes.",
+            )
+            of_nothing="A bank asks about one of your payments. No money has moved."
+        />
+        <DisputesAlike
+            sum=dispute.lost
+            kind=NoticeKind::Bad
+            of_one=(
+                "The bank decided a dispute for the card's owner. Of your credit, ",
+                " was taken back.",
+            )
+            of_many=(
+                "The banks decided disputes for the cards' owners. Of your credit, ",
+                " was taken back.",
+            )
+            of_nothing="A bank decided a dispute for the card's owner. None of your credit was taken back."
+        />
+    }
+    .into_any()
+}
+
+/// The disputes of one kind, with the words around their amount.
+#[component]
+fn DisputesAlike(
+    sum: DisputeSum,
+    kind: NoticeKind,
+    of_one: (&'static str, &'static str),
+    of_many: (&'static str, &'static str),
+    of_nothing: &'static str,
+) -> impl IntoView {
+    if sum.count == 0 {
+        return ().into_any();
+    }
+    let words = if sum.amount > Cents::new(0) {
+        let (before, after) = if sum.count > 1 { of_many } else { of_one };
+        view! { {before} <Money amount=sum.amount.dollars() style=MoneyStyle::Cents/> {after} }
+            .into_any()
     } else {
-        match dispute.ruling {
-            Ruling::Awaited => "A bank asks about one of your payments. No money has moved.",
-            Ruling::Lost => "A bank decided a dispute for the card's owner. No money has moved.",
-        }
-        .into_any()
+        of_nothing.into_any()
     };
     view! {
         <Notice kind>
@@ -146,27 +180,6 @@ pub fn DisputeBanner(dispute: DisputeNotice) -> impl IntoView {
         </Notice>
     }
     .into_any()
-}
-
-fn words_around_amount(dispute: &DisputeNotice) -> (&'static str, &'static str) {
-    match (dispute.ruling, dispute.count > 1) {
-        (Ruling::Lost, false) => (
-            "The bank decided a dispute for the card's owner. Of your credit, ",
-            " was taken back.",
-        ),
-        (Ruling::Lost, true) => (
-            "The banks decided disputes for the cards' owners. Of your credit, ",
-            " was taken back.",
-        ),
-        (Ruling::Awaited, false) => (
-            "A payment is disputed at the bank, which holds back ",
-            " until it decides. If that is a mistake, ask your bank to withdraw the dispute.",
-        ),
-        (Ruling::Awaited, true) => (
-            "Payments are disputed at their banks, which hold back ",
-            " until they decide. If that is a mistake, ask your bank to withdraw the disputes.",
-        ),
-    }
 }
 
 /// More was used, or taken back by a bank, than there was credit for: somebody has to add credit.

@@ -1,7 +1,8 @@
 //! One refund, from the credit that it is of to a definite answer.
 //!
-//! Its id is made when the form is opened and kept, over a reload too, until there is a definite
-//! answer: whatever is lost in between, asking again is asking for the same refund.
+//! Its id is made when the form is opened, or comes with the form that was in the page for want of
+//! script, and is kept, over a reload too, until there is a definite answer: whatever is lost in
+//! between, asking again is asking for the same refund.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -10,7 +11,7 @@ use types::money::Cents;
 use types::payment::PaymentField;
 use types::refund::RefundView;
 
-use super::Refundable;
+use super::{Refundable, Typed};
 use crate::browser;
 use crate::browser::refund_attempt::RefundAttempt;
 use crate::components::problem::{Problem, Problems, explained, input_id};
@@ -59,6 +60,24 @@ impl RefundForm {
         self.credit.set(Some(credit));
         self.open.set(true);
         browser::focus_after_render(input_id(PaymentField::Amount));
+    }
+
+    /// Opens the dialog with what stood in the form for browsers without script. Its id is used,
+    /// too: if the browser is just sending that form, both are one refund.
+    pub fn ask_with(self, credit: Refundable, typed: Typed) {
+        // What was sent before goes first: its end is not known.
+        let has_begun = RefundAttempt::find(credit.top_up).is_some();
+        self.ask(credit);
+        if has_begun {
+            return;
+        }
+        self.id.set_value(typed.id);
+        if !typed.amount.trim().is_empty() {
+            self.amount.set(typed.amount);
+        }
+        if let Some(problem) = typed.problem {
+            self.problems.show(vec![problem]);
+        }
     }
 
     /// Begins a refund of another credit: afresh, or with the one that a reload interrupted. What

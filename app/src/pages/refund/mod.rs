@@ -19,7 +19,7 @@ use types::time::Timestamp as Instant;
 
 use self::form::OUTCOME;
 pub use self::form::RefundForm;
-pub use self::plain::{PlainRefund, RefundNotice};
+pub use self::plain::{PlainRefund, RefundNotice, Typed};
 use crate::browser;
 use crate::components::dialog::Dialog;
 use crate::components::field::{InputKind, PaymentInput};

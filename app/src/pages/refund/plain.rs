@@ -1,3 +1,6 @@
+//! A refund without script. The form sends the id that is in the page's address: posted twice, or
+//! found again by the Back button, it is one refund.
+
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 use types::ids::RefundId;
@@ -5,29 +8,48 @@ use types::payment::PaymentField;
 use types::refund::{RefundState, RefundView};
 
 use super::{Facts, Refundable, goes_to};
+use crate::browser;
 use crate::components::field::FieldProblem;
 use crate::components::money::{Money, MoneyStyle};
 use crate::components::notice::{Notice, NoticeKind};
+use crate::components::problem::Problem;
 use crate::server_fns::refund::RefundTopUp;
 use crate::server_fns::refusal::Refusal;
 
+/// The form's id in the page, by which script takes over what was typed.
+const FORM: &str = "plain-refund";
 const PLAIN_AMOUNT: &str = "refund-amount";
+
+/// What stands in the form.
+pub struct Typed {
+    pub id: RefundId,
+    pub amount: String,
+    /// What the last post of it was refused for.
+    pub problem: Option<Problem>,
+}
+
+impl Typed {
+    /// Reads the form in the page, before it is taken down.
+    pub fn read(id: RefundId, refusal: Option<&Refusal>) -> Self {
+        let amount = browser::form_fields(FORM).and_then(|it| it.get("amount").as_string());
+        Self {
+            id,
+            amount: amount.unwrap_or_default(),
+            problem: refusal.and_then(Problem::of_refusal),
+        }
+    }
+}
 
 /// The same in the page, for a browser without script.
 #[component]
-pub fn PlainRefund(
-    credit: Refundable,
-    /// The refund's id: the page that was posted has it again.
-    id: RefundId,
-    refusal: Option<Refusal>,
-) -> impl IntoView {
+pub fn PlainRefund(credit: Refundable, id: RefundId, refusal: Option<Refusal>) -> impl IntoView {
     let refusal = refusal.unwrap_or_default();
-    let id = refusal
-        .typed("id")
-        .map_or_else(|| id.to_string(), str::to_owned);
     let amount = refusal.typed("amount").map(str::to_owned);
-    let message = (!refusal.message.is_empty()).then(|| refusal.message.clone());
-    let is_at_amount = refusal.field.as_deref() == Some(PaymentField::Amount.as_str());
+    let problem = Problem::of_refusal(&refusal);
+    let is_at_amount = problem
+        .as_ref()
+        .is_some_and(|problem| problem.field == Some(PaymentField::Amount));
+    let message = problem.map(|problem| problem.message);
     let at_amount = message.clone().filter(|_| is_at_amount);
     let card = credit.card();
     let top_up = credit.top_up.to_string();
@@ -35,11 +57,11 @@ pub fn PlainRefund(
     view! {
         <section class="card plain-top-up" aria-labelledby="plain-refund-title">
             <h2 id="plain-refund-title">"Refund unused credit"</h2>
-            <form class="form" method="post" action=RefundTopUp::url()>
+            <form id=FORM class="form" method="post" action=RefundTopUp::url()>
                 {message.filter(|_| !is_at_amount).map(|message| view! {
                     <Notice kind=NoticeKind::Bad>{message}</Notice>
                 })}
-                <input type="hidden" name="id" value=id/>
+                <input type="hidden" name="id" value=id.to_string()/>
                 <input type="hidden" name="top_up" value=top_up/>
                 <Facts credit/>
                 <div class="field">

@@ -18,6 +18,8 @@ use crate::{Core, StoreError};
 
 /// A card's owner has 120 days, and the bank takes weeks.
 const LOOK_BACK: TimeDelta = TimeDelta::days(240);
+/// Of a hundred disputes each: one run ends, and what is newest was looked at.
+const MOST_PAGES: u32 = 100;
 
 /// What is withdrawn and kept for a dispute by the gateway's newest word.
 struct Newest {
@@ -149,22 +151,31 @@ fn source(dispute: &Dispute, withdrawn: Money) -> Source {
 
 /// See [`super::Disputes::sweep`].
 pub(super) async fn sweep(core: &Core) -> Result<usize, StoreError> {
-    let words = match core.gateway.list_disputes(core.now() - LOOK_BACK).await {
-        Ok(words) => words,
-        Err(error) => {
-            tracing::warn!(%error, "the gateway does not list its disputes");
-            return Ok(0);
-        }
-    };
-    let mut taken = 0;
-    for word in &words {
-        match sweep_one(core, word).await {
-            Ok(is_ours) => taken += usize::from(is_ours),
+    let since = core.now() - LOOK_BACK;
+    let (mut taken, mut after) = (0, None);
+    for _ in 0..MOST_PAGES {
+        let page = match core.gateway.list_disputes(since, after).await {
+            Ok(page) => page,
+            // What was listed before is taken up.
             Err(error) => {
-                tracing::error!(dispute = %word.dispute, %error, "a dispute cannot be taken up");
+                tracing::warn!(%error, "the gateway does not list its disputes");
+                return Ok(taken);
+            }
+        };
+        for word in &page.items {
+            match sweep_one(core, word).await {
+                Ok(is_ours) => taken += usize::from(is_ours),
+                Err(error) => {
+                    tracing::error!(dispute = %word.dispute, %error, "a dispute cannot be taken up");
+                }
             }
         }
+        after = page.next;
+        if after.is_none() {
+            return Ok(taken);
+        }
     }
+    tracing::warn!("older disputes are not looked at: the gateway has more than one run reads");
     Ok(taken)
 }
 

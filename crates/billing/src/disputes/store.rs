@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 use sqlx::any::AnyRow;
-use types::dispute::{DisputeNotice, DisputeStage, Ruling};
+use types::dispute::{DisputeNotice, DisputeStage, DisputeSum};
 use types::ids::{DisputeId, OrganizationId, TopUpId};
 use types::money::Cents;
 use types::time::Timestamp;
@@ -272,22 +272,23 @@ pub(super) async fn notice_in(
     let Some(newest) = disputes.first() else {
         return Ok(None);
     };
-    let withdrawn = disputes.iter().map(|dispute| dispute.withdrawn.get());
-    let is_open = disputes
-        .iter()
-        .any(|dispute| dispute.stage == DisputeStage::Open);
     Ok(Some(DisputeNotice {
         top_up: newest.top_up,
-        ruling: if is_open {
-            Ruling::Awaited
-        } else {
-            Ruling::Lost
-        },
-        withdrawn: Cents::new(withdrawn.sum()),
-        count: u32::try_from(disputes.len()).unwrap_or(u32::MAX),
+        awaited: sum(&disputes, DisputeStage::Open, |open| open.withdrawn),
+        // Beyond that the bank took what had been refunded before: no loss of the customer's.
+        lost: sum(&disputes, DisputeStage::Lost, |lost| lost.reversed),
         opened_at: newest.opened_at,
         recharge_frozen: disputes.iter().any(|dispute| dispute.released_at.is_none()),
     }))
+}
+
+fn sum(disputes: &[Dispute], stage: DisputeStage, amount: fn(&Dispute) -> Cents) -> DisputeSum {
+    let alike = disputes.iter().filter(|dispute| dispute.stage == stage);
+    let amounts: Vec<i64> = alike.map(|dispute| amount(dispute).get()).collect();
+    DisputeSum {
+        count: u32::try_from(amounts.len()).unwrap_or(u32::MAX),
+        amount: Cents::new(amounts.iter().sum()),
+    }
 }
 
 pub(super) async fn release_in(

@@ -12,7 +12,7 @@ use types::time::Timestamp;
 use super::{List, Place, Placed};
 use crate::db::{id, micros, optional_time, time};
 use crate::payments::method::card;
-use crate::refunds::{Unused, offer};
+use crate::refunds::{Unused, offer, unreturned};
 use crate::top_up::state::State;
 use crate::top_up::store::{read_aftermath, read_state};
 use crate::{Core, StoreError, chart};
@@ -146,6 +146,7 @@ fn refund_offer(
         settled_at: time(row, "updated_at")?,
         remaining: Money::from_nanos(remaining.unwrap_or(0)),
         available,
+        unreturned: unreturned(row)?,
         is_disputed: disputed > 0 || reversed > 0,
         gateway_account: row.try_get("gateway_account")?,
     };

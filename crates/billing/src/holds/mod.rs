@@ -50,7 +50,7 @@ pub use request::{CaptureHold, HOLD_SOURCE, HoldFault, OpenHold};
 pub(crate) use store::{held_at_in, held_in};
 
 /// The most holds that an organization may have open at a time: more than the requests that any
-/// has under way, and few enough to be written down in one commit when all of them expire.
+/// has under way, and few enough to be written down in some twenty commits when all of them expire.
 pub const MOST_OPEN_HOLDS: i64 = 10_000;
 /// How long after it was opened a hold is forgotten: 30 days after the latest that it can end.
 const REMEMBERED: TimeDelta = TimeDelta::days(31);

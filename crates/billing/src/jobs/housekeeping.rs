@@ -15,7 +15,8 @@ use crate::payments::detachment;
 use crate::top_up::pending;
 use crate::{Core, StoreError, holds, refunds};
 
-/// The gateway sends a notice again for so long at most, by itself or because a person asks.
+/// The gateway sends a notice again for so long at most, by itself or because a person asks. One that
+/// could not be applied is kept for longer: until a person has dealt with it.
 const NOTICES_KEPT: TimeDelta = TimeDelta::days(30);
 /// Notices forgotten at once: a statement that others need not wait for.
 const MOST_NOTICES: i64 = 1_000;
@@ -75,16 +76,26 @@ impl Housekeeping {
 
     async fn forget_notices(&self) -> Result<u64, StoreError> {
         let before = micros(self.core.now() - NOTICES_KEPT);
-        // Few: each one was an alarm.
-        sqlx::query("delete from gateway_event_failures where last_failed_at < $1")
-            .bind(before)
-            .execute(self.core.db.writers())
-            .await?;
+        // Few: each one was an alarm. What is still shown says why it failed.
+        sqlx::query(
+            "delete from gateway_event_failures
+             where last_failed_at < $1 and not exists (
+                 select 1 from gateway_events
+                 where gateway_events.id = gateway_event_failures.id
+                     and gateway_events.outcome in ('conflicting', 'unreadable', 'parked')
+                     and gateway_events.dismissed_at is null)",
+        )
+        .bind(before)
+        .execute(self.core.db.writers())
+        .await?;
         let mut forgotten = 0;
         for _ in 0..MOST_FORGETS {
             let deleted = sqlx::query(
                 "delete from gateway_events where id in (
-                     select id from gateway_events where received_at < $1
+                     select id from gateway_events
+                     where received_at < $1
+                         and (outcome not in ('conflicting', 'unreadable', 'parked')
+                             or dismissed_at is not null)
                      order by received_at limit $2)",
             )
             .bind(before)

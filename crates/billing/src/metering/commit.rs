@@ -241,7 +241,14 @@ impl<'j> Counting<'j> {
             .batches
             .add(captured, |priced| numbered.series_no(priced))?;
         if !captures.is_empty() {
-            tx.write_events(&captures).await?;
+            // It is written together with the end of its hold, which is open.
+            let written = tx.write_events(&captures).await;
+            written.map_err(|error| match error {
+                WriteError::KnownKey => {
+                    StoreError::Inconsistent("an open hold was captured before".to_owned())
+                }
+                WriteError::Store(error) => error,
+            })?;
             self.events.extend(captures);
             self.events
                 .sort_unstable_by_key(|row| (row.batch_no, row.position));

@@ -8,7 +8,6 @@ mod aside;
 mod batches;
 mod bulk;
 mod check;
-mod checkpoint;
 mod choose;
 mod commit;
 mod content;

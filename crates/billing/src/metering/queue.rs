@@ -25,8 +25,8 @@ const MOST_HOLDS_WAITING: usize = 8_192;
 /// The most kibibytes that wait in each row.
 const MOST_KIBIBYTES: usize = 32 * 1024;
 
-/// The most events in one commit.
-const MOST_EVENTS: usize = 8_192;
+/// At how many events no further call's are taken into a commit.
+pub(super) const MOST_EVENTS: usize = 8_192;
 /// At how many no further call's are taken while there are holds: a few milliseconds.
 const ENOUGH_EVENTS_BESIDE_HOLDS: usize = 256;
 /// The most holds in one commit.

@@ -3,7 +3,6 @@
 use std::str::FromStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use sqlx::SqlitePool;
 use sqlx::postgres::PgPoolOptions;
@@ -14,7 +13,6 @@ use tokio::task::JoinHandle;
 use super::bulk::Bulk;
 use super::bulk::postgres::PostgresBulk;
 use super::bulk::sqlite::SqliteBulk;
-use super::checkpoint;
 use super::owners::Owners;
 use super::queue::{Full, Queue, Task, Waiting};
 use super::rollup::{self, Tail};
@@ -135,22 +133,15 @@ impl Running {
     ) -> Result<Self, StoreError> {
         let (queue, jobs) = Queue::new();
         let jobs = Arc::new(tokio::sync::Mutex::new(jobs));
-        let commits = Arc::new(AtomicUsize::new(0));
         let url = &core.settings.database_url;
         let writers = match core.db.engine() {
             Engine::Sqlite => {
-                let pool = sqlite(url, db::ACQUIRE_TIMEOUT).await?;
-                let turns = core.db.writers().clone();
+                let pool = sqlite(url).await?;
                 let bulk = Arc::new(SqliteBulk {
-                    turns: turns.clone(),
+                    turns: core.db.writers().clone(),
                     writer: pool.clone(),
                 });
-                tokio::spawn(checkpoint::run(
-                    sqlite(url, checkpoint::PATIENCE).await?,
-                    turns,
-                    Arc::downgrade(&commits),
-                ));
-                let writers = writers(core, &bulk, 1, &jobs, &rates, &commits, tail);
+                let writers = writers(core, &bulk, 1, &jobs, &rates, tail);
                 spawn(writers, async move { pool.close().await })?
             }
             Engine::Postgres => {
@@ -174,7 +165,7 @@ impl Running {
                     .connect_lazy(url)?;
                 let bulk = Arc::new(PostgresBulk(pool.clone()));
                 let count = postgres_writers;
-                let writers = writers(core, &bulk, count, &jobs, &rates, &commits, tail);
+                let writers = writers(core, &bulk, count, &jobs, &rates, tail);
                 spawn(writers, async move { pool.close().await })?
             }
         };
@@ -214,7 +205,6 @@ fn writers<B: Bulk>(
     count: usize,
     jobs: &Jobs,
     rates: &Arc<RateBooks>,
-    commits: &Arc<AtomicUsize>,
     tail: &Arc<Tail>,
 ) -> Vec<Writer<B>> {
     let aside = Arc::default();
@@ -228,7 +218,6 @@ fn writers<B: Bulk>(
             rates: Arc::clone(rates),
             tail: Arc::clone(tail),
             gate: Arc::clone(&core.holds.gate),
-            commits: Arc::clone(commits),
         })
         .collect()
 }
@@ -257,15 +246,15 @@ fn spawn<B: Bulk>(
 /// pages of one index as a commit has events, and what does not fit is written more than once.
 const WRITER_CACHE_KIB: u32 = 65_536;
 
-/// One connection that is durable at commit, leaves the log for another to empty, and waits so long
-/// for other processes.
-async fn sqlite(url: &str, patience: Duration) -> Result<SqlitePool, StoreError> {
+/// One connection that is durable at commit, leaves the log for another to empty, and waits for
+/// other processes.
+async fn sqlite(url: &str) -> Result<SqlitePool, StoreError> {
     let options = SqliteConnectOptions::from_str(url)?
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .pragma("recursive_triggers", "on")
-        .busy_timeout(patience)
+        .busy_timeout(db::ACQUIRE_TIMEOUT)
         .pragma("wal_autocheckpoint", "0")
         .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"));
     Ok(SqlitePoolOptions::new()
@@ -290,7 +279,7 @@ mod tests {
         let file = std::env::temp_dir().join(format!("{}.db", BatchId::generate()));
         let url = format!("sqlite://{}?mode=rwc", file.display());
         let db = Db::connect(&url).await.unwrap();
-        let of_writer = sqlite(&url, checkpoint::PATIENCE).await.unwrap();
+        let of_writer = sqlite(&url).await.unwrap();
         let guarded = "create table kept (id integer primary key, said text);
             create trigger kept_is_not_deleted before delete on kept
             begin select raise(abort, 'append-only'); end;

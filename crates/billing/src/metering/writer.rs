@@ -7,8 +7,8 @@
 //! locked. Who that was is remembered in `aside`.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
@@ -18,7 +18,7 @@ use super::aside::{Aside, LOOK, Turn};
 use super::bulk::Bulk;
 use super::commit::{CommitError, Committed, Look, Place, commit};
 use super::numbers::Numbers;
-use super::queue::{Job, Outcome, Task, Waiting};
+use super::queue::{Job, MOST_EVENTS, Outcome, Task, Waiting};
 use super::rollup::Tail;
 use crate::StoreError;
 use crate::clock::Clock;
@@ -27,8 +27,8 @@ use crate::holds::gate::Gate;
 use crate::pricing::book::{RateBook, RateBooks};
 use types::ids::OrganizationId;
 
-/// The most events of jobs that wait for somebody to let go of books: those of about one commit.
-const MOST_KEPT: usize = 8_192;
+/// For how long it is asked who holds books locked: whoever waits has waited for seconds already.
+const LOCK_LOOK: Duration = Duration::from_secs(1);
 /// How often a job's commit may wait for a lock in vain: as many writers as two servers have may
 /// hold one organization's books in turn while each finds out whom they all wait for.
 const MOST_WAITS: u32 = 4;
@@ -54,8 +54,6 @@ pub(super) struct Writer<B> {
     pub(super) rates: Arc<RateBooks>,
     pub(super) tail: Arc<Tail>,
     pub(super) gate: Arc<Gate>,
-    /// Commits so far, by all writers of the process.
-    pub(super) commits: Arc<AtomicUsize>,
 }
 
 impl<B: Bulk> Writer<B> {
@@ -70,7 +68,6 @@ impl<B: Bulk> Writer<B> {
             self.look_again().await;
             let jobs = self.admit(&mut memory, jobs);
             self.settle(&mut memory, jobs).await;
-            self.commits.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -94,7 +91,7 @@ impl<B: Bulk> Writer<B> {
 
     /// Commits and answers.
     async fn settle(&self, memory: &mut Memory, jobs: Vec<Job>) {
-        let mut parts = vec![jobs];
+        let mut parts = in_parts(jobs);
         while let Some(jobs) = parts.pop() {
             let (jobs, committed) = self.commit_priced(memory, jobs).await;
             match committed {
@@ -137,10 +134,15 @@ impl<B: Bulk> Writer<B> {
 
     /// Those jobs of a commit that waited for a lock in vain with which it is worth another try.
     async fn without_locked(&self, memory: &mut Memory, jobs: Vec<Job>) -> Vec<Job> {
-        match self.bulk.locked(&organizations(&jobs)).await {
-            Ok(locked) => self.aside().are_locked(locked, Instant::now()),
-            Err(error) => {
+        match timeout(LOCK_LOOK, self.bulk.locked(&organizations(&jobs))).await {
+            Ok(Ok(locked)) => self.aside().are_locked(locked, Instant::now()),
+            Ok(Err(error)) => {
                 refuse(jobs, &error);
+                return Vec::new();
+            }
+            // It was the database that was waited for.
+            Err(_) => {
+                refuse(jobs, &StoreError::Busy);
                 return Vec::new();
             }
         }
@@ -174,7 +176,8 @@ impl<B: Bulk> Writer<B> {
         for job in jobs {
             match aside.turn(job.organization, now) {
                 Turn::Now => admitted.push(job),
-                Turn::Later if kept < MOST_KEPT => {
+                // Those of about one commit wait.
+                Turn::Later if kept < MOST_EVENTS => {
                     kept += job.task.weight();
                     memory.kept.push(job);
                 }
@@ -230,6 +233,25 @@ impl<B: Bulk> Writer<B> {
         }
         (jobs, Err(StoreError::Busy))
     }
+}
+
+/// One part, or more where jobs that waited come on top of new ones: no commit is longer than what is
+/// taken at a time. What is first comes last.
+fn in_parts(jobs: Vec<Job>) -> Vec<Vec<Job>> {
+    let mut parts: Vec<Vec<Job>> = vec![Vec::new()];
+    let mut events = 0;
+    for job in jobs {
+        if events >= MOST_EVENTS {
+            parts.push(Vec::new());
+            events = 0;
+        }
+        events += job.task.weight();
+        if let Some(part) = parts.last_mut() {
+            part.push(job);
+        }
+    }
+    parts.reverse();
+    parts
 }
 
 fn organizations(jobs: &[Job]) -> BTreeSet<OrganizationId> {

@@ -218,20 +218,22 @@ impl GatewayEvents {
         };
         let top_up = store::get_by_payment_in(&mut tx, payment).await?;
         let taken = returned::take_in(&mut tx, &self.core, &top_up, &said).await?;
-        let Taken::Applied(heard) = taken else {
-            drop(tx);
-            tracing::error!(event = record.id, kind = record.kind, top_up = %top_up.id,
-                "the gateway gave back other money than the ledger knows of");
-            return Ok(self.record(record, Received::Conflicting).await?);
+        let (heard, came_to) = match taken {
+            Taken::Applied(heard) => (heard, Received::Applied),
+            Taken::Conflicting(heard) => {
+                tracing::error!(event = record.id, kind = record.kind, top_up = %top_up.id,
+                    "the gateway gave back other money than the ledger knows of");
+                (heard, Received::Conflicting)
+            }
         };
-        let is_new = record_in(&mut tx, &self.core, record, Received::Applied).await?;
+        let is_new = record_in(&mut tx, &self.core, record, came_to).await?;
         reach(CrashPoint::NoticeBeforeCommit);
         tx.commit().await?;
         reach(CrashPoint::NoticeAfterCommit);
         settle::count(settled);
         heard.into_iter().for_each(refunds::settle::count);
         Ok(if is_new {
-            Received::Applied
+            came_to
         } else {
             Received::AlreadyApplied
         })

@@ -86,7 +86,8 @@ pub(crate) enum TakeUpError {
 }
 
 /// Does what a refund's notice would have done: asks how a charge and all its refunds stand, and
-/// makes that durable together. Of a charge that is not ours nothing changes.
+/// makes that durable together, whatever else of it is for people. Of a charge that is not ours
+/// nothing changes.
 pub(crate) async fn take_up_refunds(
     core: &Core,
     intent: &GatewayIntent,
@@ -104,27 +105,28 @@ pub(crate) async fn take_up_refunds(
     let mut tx = core.db.begin().await?;
     let settled = settle::settle_in(&mut tx, core, payment, &outcome).await?;
     let top_up = store::get_by_payment_in(&mut tx, payment).await?;
-    let Taken::Applied(heard) = take_in(&mut tx, core, &top_up, &said).await? else {
-        tx.rollback().await.map_err(StoreError::from)?;
-        return Err(TakeUpError::Conflicting);
-    };
+    let taken = take_in(&mut tx, core, &top_up, &said).await?;
     tx.commit().await.map_err(StoreError::from)?;
     settle::count(settled);
-    heard.into_iter().for_each(refunds::settle::count);
+    let (Taken::Applied(heard) | Taken::Conflicting(heard)) = &taken;
+    heard.iter().copied().for_each(refunds::settle::count);
+    if matches!(taken, Taken::Conflicting(_)) {
+        return Err(TakeUpError::Conflicting);
+    }
     tracing::info!(top_up = %top_up.id, "what was refunded was taken up without its notice");
     Ok(())
 }
 
-/// Makes it durable, for a top-up as it stands after its payment was settled.
+/// Makes it durable, for a top-up as it stands after its payment was settled. A refund that
+/// contradicts the ledger keeps none of the others waiting.
 pub(super) async fn take_in(
     connection: &mut ledger::Connection,
     core: &Core,
     top_up: &TopUp,
     said: &Said,
 ) -> Result<Taken, StoreError> {
-    let mut heard = Vec::new();
     if matches!(said, Said::Nothing) {
-        return Ok(Taken::Applied(heard));
+        return Ok(Taken::Applied(Vec::new()));
     }
     match top_up.state {
         State::Succeeded => {}
@@ -133,20 +135,28 @@ pub(super) async fn take_in(
         | State::RequiresAction { .. }
         | State::Failed { .. }
         | State::Canceled => {
-            return Ok(Taken::Conflicting);
+            return Ok(Taken::Conflicting(Vec::new()));
         }
     }
     let (organization, id) = (top_up.organization, top_up.id);
     match said {
         Said::Nothing => {}
         Said::Refunds(words) => {
+            let (mut heard, mut conflicting) = (Vec::new(), 0_usize);
             // The gateway lists the newest first.
             for word in words.iter().rev() {
                 match refunds::notice::take_in(connection, core, organization, id, word).await? {
                     Taken::Applied(more) => heard.extend(more),
-                    Taken::Conflicting => return Ok(Taken::Conflicting),
+                    Taken::Conflicting(more) => {
+                        conflicting += 1;
+                        heard.extend(more);
+                    }
                 }
             }
+            if conflicting > 0 {
+                return Ok(Taken::Conflicting(heard));
+            }
+            return Ok(Taken::Applied(heard));
         }
         Said::Dispute(word) => {
             disputes::take_in(connection, core, organization, id, word).await?;
@@ -163,5 +173,5 @@ pub(super) async fn take_in(
             tracing::warn!(top_up = %id, "a card network holds a payment for fraud");
         }
     }
-    Ok(Taken::Applied(heard))
+    Ok(Taken::Applied(Vec::new()))
 }

@@ -18,7 +18,9 @@
 //! | and the dispute is won | $5 | $15 | – |
 //!
 //! Money that came in later may have settled what was owed before it. Where more comes back then
-//! than was taken, the rest fills the purchase's lot as far as it ever was, or a lot of its own.
+//! than was taken, the rest fills the purchase's lot as far as it ever was, or a lot of its own. The
+//! balance and what is owed are then still the same in any order, but which lot it is may depend on
+//! what came back first.
 
 use std::collections::BTreeMap;
 

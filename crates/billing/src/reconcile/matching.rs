@@ -21,7 +21,7 @@ pub(super) struct OurPayment {
     pub(super) intent: Option<GatewayIntent>,
     pub(super) fee_cents: Option<i64>,
     /// The organization's, at the payment's account.
-    pub(super) customer: Option<String>,
+    pub(super) customer: String,
     /// What the ledger credited for it.
     pub(super) credited_nano: i64,
 }
@@ -95,7 +95,7 @@ pub(super) fn listed(theirs: &ListedPayment, ours: Option<&OurPayment>) -> Vec<D
     } else if own.state == "succeeded" || (theirs.standing == Standing::Open && !own.is_pending()) {
         kinds.push(Kind::StateDiffers);
     }
-    if theirs.customer.is_none() || theirs.customer != own.customer {
+    if theirs.customer.as_ref() != Some(&own.customer) {
         kinds.push(Kind::CustomerUnknown);
     }
     let mut all: Vec<_> = kinds.into_iter().map(found).collect();
@@ -195,7 +195,7 @@ mod tests {
             state: "succeeded".to_owned(),
             intent: Some("pi_1".parse().unwrap()),
             fee_cents: Some(103),
-            customer: Some("cus_1".to_owned()),
+            customer: "cus_1".to_owned(),
             credited_nano: 2_500 * NANOS_A_CENT,
         }
     }
@@ -266,7 +266,10 @@ mod tests {
                 },
                 &[Kind::FeeMissing],
             ),
-            (|_, ours| ours.customer = None, &[Kind::CustomerUnknown]),
+            (
+                |_, ours| ours.customer = "cus_2".to_owned(),
+                &[Kind::CustomerUnknown],
+            ),
             (
                 |_, ours| ours.intent = Some("pi_2".parse().unwrap()),
                 &[Kind::PaidTwice],

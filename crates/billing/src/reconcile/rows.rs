@@ -18,7 +18,7 @@ use crate::payments::parse_stored;
 /// the name that each top-up is posted by.
 const SELECT: &str = "select payments.id, payments.top_up_id, payments.organization_id,
         payments.amount_cents, payments.state, payments.gateway_intent, payments.fee_cents,
-        payments.created_at, gateway_customers.gateway_customer,
+        payments.created_at, payments.gateway_customer,
         cast(coalesce((
             select sum(transfers.amount_nano) from batches
             join transfers on transfers.batch_id = batches.id
@@ -26,9 +26,7 @@ const SELECT: &str = "select payments.id, payments.top_up_id, payments.organizat
                 and accounts.organization_id = batches.organization_id
             where batches.source = 'topup:' || payments.top_up_id
         ), 0) as bigint) as credited_nano
-    from payments
-    left join gateway_customers on gateway_customers.organization_id = payments.organization_id
-        and gateway_customers.gateway_account = payments.gateway_account";
+    from payments";
 
 /// Our payments that a page of the gateway's is about: by their intents or by their top-ups.
 pub(super) async fn payments_of_in(

@@ -39,7 +39,7 @@ use crate::{Core, StoreError};
 
 pub(crate) use bought::{bought_in, lot_of};
 pub use error::RefundError;
-pub(crate) use offer::{Unused, offer};
+pub(crate) use offer::{Unused, offer, unreturned};
 pub use pending::Asked;
 use store::Origin;
 

@@ -17,8 +17,8 @@ pub(crate) enum Taken {
     /// To be counted by `settle::count` after the commit.
     Applied(Vec<Heard>),
     /// The gateway gave back other money than was asked for, or what it had said it would not: for
-    /// people.
-    Conflicting,
+    /// people. What else it said is made durable, and counted, no less.
+    Conflicting(Vec<Heard>),
 }
 
 /// Makes the gateway's word on a refund of `top_up`, which was paid, durable.
@@ -33,7 +33,9 @@ pub(crate) async fn take_in(
     let mut books = ledger::lock_books_in(connection, organization).await?;
     let found = store::find_by_word_in(connection, (organization, top_up), word).await?;
     let refund = match (found, &word.stage) {
-        (Some(found), _) if found.amount != word.amount => return Ok(Taken::Conflicting),
+        (Some(found), _) if found.amount != word.amount => {
+            return Ok(Taken::Conflicting(Vec::new()));
+        }
         (Some(found), _) => found.id,
         // It came to nothing before we knew of it.
         (None, RefundStage::Failed { .. }) => return Ok(Taken::Applied(Vec::new())),
@@ -45,7 +47,7 @@ pub(crate) async fn take_in(
     let heard = settle_in(connection, core, organization, refund, &outcome).await?;
     Ok(match heard {
         Heard::Known | Heard::Became(_) => Taken::Applied(vec![heard]),
-        Heard::Contradicts => Taken::Conflicting,
+        Heard::Contradicts => Taken::Conflicting(vec![heard]),
     })
 }
 

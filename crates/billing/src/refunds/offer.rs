@@ -2,6 +2,7 @@
 //! and the request that is refused by it say the same.
 
 use sqlx::Row;
+use sqlx::any::AnyRow;
 use types::ids::{OrganizationId, TopUpId};
 use types::money::{Cents, Money};
 use types::refund::{RefundOffer, RefundRefusal};
@@ -23,6 +24,9 @@ pub(crate) struct Unused {
     pub(crate) remaining: Money,
     /// What the organization may spend at all: what is held is not given back.
     pub(crate) available: Money,
+    /// Of the payment, what its card has not got back. The lot may have more: credit that a refund of
+    /// another payment took there came back.
+    pub(crate) unreturned: Cents,
     pub(crate) is_disputed: bool,
     /// Whether the gateway that has the charge is the one that is connected.
     pub(crate) gateway_account: String,
@@ -50,7 +54,7 @@ pub(super) fn refusal(account: &str, unused: &Unused) -> Option<RefundRefusal> {
     if unused.gateway_account != account {
         return Some(RefundRefusal::NotConnected);
     }
-    if unused.remaining.nanos() < NANO_A_CENT {
+    if unused.remaining.nanos() < NANO_A_CENT || unused.unreturned.get() <= 0 {
         return Some(RefundRefusal::Used);
     }
     (most(unused).get() == 0).then_some(RefundRefusal::Held)
@@ -59,7 +63,7 @@ pub(super) fn refusal(account: &str, unused: &Unused) -> Option<RefundRefusal> {
 /// In whole cents, rounded down: a card takes no less.
 pub(super) fn most(unused: &Unused) -> Cents {
     let most = unused.remaining.min(unused.available).max(Money::ZERO);
-    Cents::new(most.nanos() / NANO_A_CENT)
+    Cents::new(most.nanos() / NANO_A_CENT).min(unused.unreturned)
 }
 
 /// `None` where the organization has no such top-up that was paid. What is held or owed makes
@@ -72,7 +76,8 @@ pub(super) async fn unused_in(
 ) -> Result<Option<Unused>, StoreError> {
     let row = sqlx::query(
         "select top_ups.state, top_ups.decline_reason, top_ups.action_url, top_ups.updated_at,
-                top_ups.disputed_cents, top_ups.reversed_cents, payments.gateway_account
+                top_ups.amount_cents, top_ups.refunded_cents, top_ups.disputed_cents,
+                top_ups.reversed_cents, payments.gateway_account
          from top_ups
          join payments on payments.top_up_id = top_ups.id
              and payments.organization_id = top_ups.organization_id
@@ -101,9 +106,20 @@ pub(super) async fn unused_in(
         settled_at: time(&row, "updated_at")?,
         remaining: lot.map_or(Money::ZERO, |lot| lot.remaining),
         available,
+        unreturned: unreturned(&row)?,
         is_disputed: disputed > 0 || reversed > 0,
         gateway_account: row.try_get("gateway_account")?,
     }))
+}
+
+/// By what was paid and what went back of it.
+pub(crate) fn unreturned(row: &AnyRow) -> Result<Cents, StoreError> {
+    let (paid, refunded): (i64, i64) =
+        (row.try_get("amount_cents")?, row.try_get("refunded_cents")?);
+    let unreturned = paid.checked_sub(refunded);
+    unreturned
+        .map(Cents::new)
+        .ok_or_else(|| StoreError::Inconsistent(format!("{refunded} of {paid} cents went back")))
 }
 
 #[cfg(test)]
@@ -115,6 +131,7 @@ mod tests {
             settled_at: "2026-03-11T12:00:00Z".parse().unwrap(),
             remaining: Money::from_nanos(remaining),
             available: Money::from_nanos(available),
+            unreturned: Cents::new(9),
             is_disputed: false,
             gateway_account: "here".to_owned(),
         }
@@ -127,6 +144,14 @@ mod tests {
             (unused(5 * CENT, 9 * CENT), Ok(5)),
             (unused(5 * CENT + 9_999_999, 9 * CENT), Ok(5)),
             (unused(5 * CENT, 3 * CENT), Ok(3)),
+            (unused(12 * CENT, 12 * CENT), Ok(9)),
+            (
+                Unused {
+                    unreturned: Cents::new(0),
+                    ..unused(5 * CENT, 5 * CENT)
+                },
+                Err(RefundRefusal::Used),
+            ),
             (unused(5 * CENT, CENT - 1), Err(RefundRefusal::Held)),
             (unused(5 * CENT, -CENT), Err(RefundRefusal::Held)),
             (unused(CENT - 1, 9 * CENT), Err(RefundRefusal::Used)),

@@ -124,9 +124,12 @@ pub(crate) async fn insert_in(
     let payment = PaymentId::generate();
     sqlx::query(
         "insert into payments
-             (id, organization_id, top_up_id, amount_cents, gateway_account, state, ask_at,
-              created_at, updated_at)
-         values ($1, $2, $3, $4, $5, 'pending', $6, $7, $7)",
+             (id, organization_id, top_up_id, amount_cents, gateway_account, gateway_customer,
+              state, ask_at, created_at, updated_at)
+         values ($1, $2, $3, $4, $5, (
+                 select gateway_customer from gateway_customers
+                 where organization_id = $2 and gateway_account = $5
+             ), 'pending', $6, $7, $7)",
     )
     .bind(payment.to_string())
     .bind(viewer.organization.to_string())

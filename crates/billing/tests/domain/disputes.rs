@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use billing::credits::LotKind;
 use serde_json::Value;
-use types::dispute::{DisputeStage, Ruling};
+use types::dispute::{DisputeNotice, DisputeStage, DisputeSum};
 use types::money::Cents;
 use types::refund::Aftermath;
 use types::top_up::TopUpState;
@@ -64,6 +64,19 @@ impl World {
         let disputes = self.billing.disputes();
         disputes.is_recharge_frozen(organization).await.unwrap()
     }
+
+    async fn notice(&self) -> DisputeNotice {
+        let organization = self.owner.organization;
+        let notice = self.billing.disputes().notice(organization).await;
+        notice.unwrap().expect("something is disputed")
+    }
+}
+
+fn sum(count: u32, cents: i64) -> DisputeSum {
+    DisputeSum {
+        count,
+        amount: Cents::new(cents),
+    }
 }
 
 #[tokio::test]
@@ -77,11 +90,8 @@ async fn a_dispute_takes_the_credit_and_a_won_one_gives_it_back() {
         world.refused_refund(&asking(top_up, 100)).await,
         "payment_disputed"
     );
-    let organization = world.owner.organization;
-    let notice = world.billing.disputes().notice(organization).await;
-    let notice = notice.unwrap().unwrap();
-    assert_eq!(notice.ruling, Ruling::Awaited);
-    assert_eq!((notice.withdrawn, notice.count), (Cents::new(2_500), 1));
+    let notice = world.notice().await;
+    assert_eq!((notice.awaited, notice.lost), (sum(1, 2_500), sum(0, 0)));
     assert!(notice.recharge_frozen);
     world.rule("winning_evidence").await;
     assert_eq!(world.balance().await, "25.00");
@@ -158,8 +168,8 @@ async fn a_dispute_that_was_released_while_it_was_open_is_to_be_looked_at_again_
     assert!(!world.is_frozen().await);
     world.rule("losing_evidence").await;
     assert!(world.is_frozen().await);
-    let notice = disputes.notice(organization).await.unwrap().unwrap();
-    assert_eq!(notice.ruling, Ruling::Lost);
+    let notice = world.notice().await;
+    assert_eq!((notice.awaited, notice.lost), (sum(0, 0), sum(1, 2_500)));
     // Released for good: the same word again holds nothing back.
     assert_eq!(disputes.release(organization).await.unwrap(), 1);
     world.hear_of("charge.dispute.").await;
@@ -238,6 +248,31 @@ async fn what_was_refunded_before_is_not_taken_from_the_credit_again() {
     assert_eq!(
         world.since(top_up).await,
         Aftermath::PartiallyRefunded { refunded }
+    );
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn of_what_was_refunded_before_nothing_is_said_to_be_taken_nor_of_what_is_lost_to_be_held() {
+    let world = World::new().await;
+    let top_up = world.top_up(2_500, INQUIRY).await.id;
+    world.ask(&asking(top_up, 1_000)).await.unwrap();
+    world.complain().await;
+    world.rule("escalate_inquiry_evidence").await;
+    let notice = world.notice().await;
+    assert_eq!((notice.awaited, notice.lost), (sum(1, 2_500), sum(0, 0)));
+    world.rule("losing_evidence").await;
+    let notice = world.notice().await;
+    assert_eq!((notice.awaited, notice.lost), (sum(0, 0), sum(1, 1_500)));
+
+    // The next one is held back beside it, until its bank decides.
+    let another = world.top_up(3_000, DISPUTED).await.id;
+    world.complain().await;
+    let notice = world.notice().await;
+    assert_eq!(notice.top_up, another);
+    assert_eq!(
+        (notice.awaited, notice.lost),
+        (sum(1, 3_000), sum(1, 1_500))
     );
     world.finish().await;
 }

@@ -36,7 +36,7 @@ async fn usage_of_others_does_not_wait_for_one_organizations_books() {
     }
     let (_, other, _) = world.another().await;
     let usage = world.billing.usage();
-    let outside = lock(&world, world.caller.organization).await;
+    let mut outside = lock(&world, world.caller.organization).await;
 
     let began = Instant::now();
     for round in 0..20 {
@@ -50,6 +50,7 @@ async fn usage_of_others_does_not_wait_for_one_organizations_books() {
     assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
 
     // They are let go of, and that is seen at once.
+    outside.execute("rollback").await.unwrap();
     outside.close().await.unwrap();
     tokio::time::sleep(MOMENT).await;
     let ours = usage.ingest(&world.caller, vec![event("ours")]).await;

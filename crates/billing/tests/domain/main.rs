@@ -35,6 +35,7 @@ mod metering_series;
 mod metering_sources;
 mod migrations;
 mod no_card_numbers;
+mod notices_for_people;
 mod paid_without_card;
 mod payment_methods;
 mod payment_methods_at_the_gateway;

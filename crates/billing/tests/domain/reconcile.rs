@@ -249,7 +249,7 @@ async fn each_planted_disagreement_of_money_is_found_exactly() {
     let intent = pay_behind_our_back(&world, "usd", &twice.id.to_string()).await;
     expected.push((Kind::PaidTwice, intent));
 
-    // The customer that we know for another organization is not the one that paid.
+    // Another customer than ours paid, and the one that we know for an organization is gone.
     let (other, _, _) = world.another().await;
     let request = StartTopUp {
         id: TopUpId::generate(),
@@ -271,6 +271,7 @@ async fn each_planted_disagreement_of_money_is_found_exactly() {
         ),
     )
     .await;
+    set(&world, &strangers, "gateway_customer = 'cus_other'").await;
     let intent = intent_of(&world, &strangers).await;
     expected.push((Kind::CustomerUnknown, intent));
     expected.push((Kind::CustomerUnknown, "cus_gone".to_owned()));
@@ -280,6 +281,23 @@ async fn each_planted_disagreement_of_money_is_found_exactly() {
     // Finding repairs nothing.
     assert_eq!(found(&world).await, expected);
     world.finish_broken().await;
+}
+
+#[tokio::test]
+async fn a_payment_of_a_customer_that_was_made_anew_is_still_known() {
+    let world = World::new().await;
+    paid(&world).await;
+    let customers = crate::gateway_side::customers(&world).await;
+    let path = format!("/v1/customers/{}", customers[0]);
+    world.delete_at_gateway(&path).await;
+    // This one finds it gone, and the next one is another customer's.
+    world.top_up(2_500, VISA).await;
+    paid(&world).await;
+    let found = found(&world).await;
+    let kinds: Vec<Kind> = found.iter().map(|(kind, _)| *kind).collect();
+    // The card that went with it, which was entered again, is the new customer's.
+    assert_eq!(kinds, []);
+    world.finish().await;
 }
 
 /// Changes the row of a top-up's payment.

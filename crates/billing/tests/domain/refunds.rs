@@ -375,3 +375,37 @@ async fn what_was_refunded_in_the_gateways_own_pages_leaves_the_balance_too() {
     assert_eq!(world.balance().await, "5.00");
     world.finish().await;
 }
+
+/// A refund takes other credit where its own is used, and gives that back when it fails. So a lot may
+/// have more than its card may get back.
+#[tokio::test]
+async fn no_more_is_offered_than_the_card_has_not_got_back_whatever_its_lot_has() {
+    let world = World::new().await;
+    let first = world.top_up(600, FAILS_LATER).await.id;
+    let intent = world.intent_of("payment_intent.succeeded").await;
+    world.use_up(vec![costly("1"), costly("2")]).await;
+    let form = [("payment_intent", intent.as_str()), ("amount", "450")];
+    world.post_to_gateway("/v1/refunds", &form).await;
+    for notice in notices_of(&world, "refund.created").await {
+        tell(&world, &notice).await.unwrap();
+    }
+    world.clock.advance(Duration::from_secs(1));
+    world.top_up(750, VISA).await;
+    world.clock.advance(Duration::from_secs(1));
+    let third = world.top_up(600, VISA).await.id;
+    world.gateway_time_goes_by("11").await;
+    for notice in notices_of(&world, "refund.failed").await {
+        tell(&world, &notice).await.unwrap();
+    }
+    world.ask(&asking(first, 300)).await.unwrap();
+    world.ask(&asking(third, 150)).await.unwrap();
+    assert_eq!(world.offer(third).await.most(), Some(Cents::new(450)));
+    assert_eq!(
+        world.refused_refund(&asking(third, 600)).await,
+        "above_unused"
+    );
+    let rest = world.ask(&asking(third, 450)).await.unwrap();
+    assert_eq!(rest.state, RefundState::Succeeded);
+    assert_eq!(world.since(third).await, Aftermath::Refunded);
+    world.finish().await;
+}

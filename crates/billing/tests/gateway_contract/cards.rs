@@ -118,6 +118,29 @@ async fn a_payment_saves_the_card_when_its_owner_agreed() {
     );
 }
 
+/// Where this alone fails at Stripe, the account has no Link: it is to be left out.
+#[tokio::test]
+async fn where_link_may_pay_too_a_new_card_is_charged_and_kept_and_charged_again() {
+    let at = Counterpart::open().await;
+    let gateway = at.gateway_with_link();
+    let request = ChargeRequest {
+        save_card: true,
+        ..at.request(GOOD).await
+    };
+    let charged = gateway.charge(&request).await;
+    assert_eq!(gateway.charge(&request).await, charged);
+    let method = settled(charged.unwrap()).method;
+    let method = method.expect("it was paid with a card");
+    assert!(method.attached);
+    let present = at.request_with(method.method);
+    settled(gateway.charge(&present).await.unwrap());
+    let absent = ChargeRequest {
+        presence: Presence::OffSession,
+        ..at.request_with(present.payment_method)
+    };
+    settled(gateway.charge(&absent).await.unwrap());
+}
+
 #[tokio::test]
 async fn a_card_that_was_not_saved_pays_once() {
     let at = Counterpart::open().await;

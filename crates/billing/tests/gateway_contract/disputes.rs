@@ -13,7 +13,8 @@ async fn disputed(
     let intent = at.paid(card).await.intent;
     let dispute = at
         .eventually(async || {
-            let listed = at.gateway.list_disputes(an_hour_ago()).await.unwrap();
+            let newest = at.gateway.list_disputes(an_hour_ago(), None).await;
+            let listed = newest.unwrap().items;
             listed
                 .into_iter()
                 .find(|word| word.intent.as_ref() == Some(&intent) && word.movements == movements)

@@ -159,6 +159,13 @@ impl Counterpart {
         Gateway::new(&settings(&self.url, key.unwrap_or(&self.key), timeout)).unwrap()
     }
 
+    /// The same counterpart through a gateway whose fields offer Link beside cards.
+    pub fn gateway_with_link(&self) -> Gateway {
+        let mut settings = settings(&self.url, &self.key, Duration::from_secs(30));
+        settings.tokenizer.takes_link = true;
+        Gateway::new(&settings).unwrap()
+    }
+
     /// The card as a browser would have handed it over.
     pub async fn method(&self, card: TestCard) -> GatewayMethod {
         if !self.is_sandbox {

@@ -81,7 +81,7 @@ async fn withdraw(call: &mut Call<'_>, dispute: &mut Dispute) -> Result<(), ApiE
         balance_transactions::book(call, movement, amount, &currency, &dispute.id, description)
             .await?;
     dispute.balance_transactions.push(booked);
-    dispute.due_by = call.now + RESPONSE_SECONDS;
+    dispute.due_by = Some(call.now + RESPONSE_SECONDS);
     call.update(dispute).await?;
     let deadline = Outcome::DisputeDeadline {
         dispute: dispute.id.clone(),

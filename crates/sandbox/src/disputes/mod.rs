@@ -53,8 +53,9 @@ pub(crate) struct Dispute {
     brand: String,
     reason: DisputeReason,
     status: DisputeStatus,
-    /// Until then evidence is to be handed in.
-    due_by: i64,
+    /// Until then evidence is to be handed in; a store of an earlier version does not say.
+    #[serde(default)]
+    due_by: Option<i64>,
     evidence: BTreeMap<String, String>,
     submissions: i64,
     balance_transactions: Vec<BalanceTransaction>,
@@ -126,10 +127,10 @@ impl Object for Dispute {
             "enhanced_eligibility_types": [],
             "evidence": self.render_evidence(),
             "evidence_details": {
-                "due_by": self.due_by,
+                "due_by": self.due_by(),
                 "enhanced_eligibility": {},
                 "has_evidence": !self.evidence.is_empty(),
-                "past_due": view.now > self.due_by,
+                "past_due": view.now > self.due_by(),
                 "submission_count": self.submissions,
             },
             "is_charge_refundable": self.is_inquiry(),
@@ -169,6 +170,10 @@ impl Dispute {
         )
     }
 
+    fn due_by(&self) -> i64 {
+        self.due_by.unwrap_or(self.created + RESPONSE_SECONDS)
+    }
+
     /// Whether it is decided: nothing changes it any more.
     fn is_over(&self) -> bool {
         use DisputeStatus::{NeedsResponse, UnderReview, WarningNeedsResponse, WarningUnderReview};
@@ -194,11 +199,28 @@ impl Dispute {
             brand: charge.card.brand.name().to_owned(),
             reason,
             status: DisputeStatus::NeedsResponse,
-            due_by: now + RESPONSE_SECONDS,
+            due_by: Some(now + RESPONSE_SECONDS),
             evidence: BTreeMap::new(),
             submissions: 0,
             balance_transactions: Vec::new(),
             metadata: BTreeMap::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dispute_of_an_earlier_version_is_read_and_due_a_week_after_it_was_opened() {
+        let earlier = json!({
+            "id": "du_1", "created": 1_000, "amount": 2_500, "currency": "usd",
+            "charge": "ch_1", "payment_intent": "pi_1", "brand": "visa",
+            "reason": "fraudulent", "status": "needs_response", "evidence": {},
+            "submissions": 0, "balance_transactions": [], "metadata": {},
+        });
+        let dispute: Dispute = serde_json::from_value(earlier).unwrap();
+        assert_eq!(dispute.due_by(), 1_000 + RESPONSE_SECONDS);
     }
 }

@@ -27,6 +27,14 @@ pub(crate) struct Confirmation {
     pub(crate) session: Session,
     pub(crate) on_action: OnAction,
     pub(crate) return_url: Option<String>,
+    pub(crate) acceptance: Acceptance,
+}
+
+/// Whether the terms of a mandate were accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Acceptance {
+    Told,
+    Untold,
 }
 
 /// What to do when the bank wants to ask the owner.
@@ -44,6 +52,7 @@ pub(crate) async fn confirm(
 ) -> Result<(), ApiError> {
     let mut method = method_of(call, intent).await?;
     check_return_url(intent, confirmation)?;
+    check_mandate(intent, confirmation)?;
     call.vanish_once(method.card.behaviour, &method.id).await?;
     let verdict = method.card.behaviour.charge(Attempt {
         session: confirmation.session,
@@ -104,6 +113,16 @@ async fn method_of(call: &mut Call<'_>, intent: &PaymentIntent) -> Result<Paymen
     let method: PaymentMethod = call.get_param(id, "payment_method").await?;
     calls::check_holder(&method, intent.customer.as_deref())?;
     Ok(method)
+}
+
+/// Link is kept for later under a mandate: where it may pay, it is asked for, whatever pays.
+fn check_mandate(intent: &PaymentIntent, confirmation: &Confirmation) -> Result<(), ApiError> {
+    let may_keep_link =
+        intent.accepted == AcceptedMethods::CardsAndLink && intent.setup_future_usage.is_some();
+    if may_keep_link && confirmation.acceptance == Acceptance::Untold {
+        return Err(ApiError::missing("mandate_data"));
+    }
+    Ok(())
 }
 
 /// An intent that takes whatever the account offers may have to send the browser away.

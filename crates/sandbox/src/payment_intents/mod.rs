@@ -69,6 +69,7 @@ impl IntentStatus {
 #[serde(rename_all = "snake_case")]
 enum AcceptedMethods {
     CardsOnly,
+    CardsAndLink,
     Automatic,
     AutomaticWithoutRedirects,
 }
@@ -155,7 +156,7 @@ impl Object for PaymentIntent {
                 "network": null,
                 "request_three_d_secure": self.request_three_d_secure.name(),
             } },
-            "payment_method_types": ["card"],
+            "payment_method_types": self.accepted.kinds(),
             "processing": null,
             "receipt_email": self.receipt_email,
             "review": null,
@@ -208,11 +209,18 @@ pub(crate) fn next_action(
 impl AcceptedMethods {
     fn render(self) -> Value {
         match self {
-            Self::CardsOnly => Value::Null,
+            Self::CardsOnly | Self::CardsAndLink => Value::Null,
             Self::Automatic => json!({ "allow_redirects": "always", "enabled": true }),
             Self::AutomaticWithoutRedirects => {
                 json!({ "allow_redirects": "never", "enabled": true })
             }
+        }
+    }
+
+    fn kinds(self) -> &'static [&'static str] {
+        match self {
+            Self::CardsOnly | Self::Automatic | Self::AutomaticWithoutRedirects => &["card"],
+            Self::CardsAndLink => &["card", "link"],
         }
     }
 }

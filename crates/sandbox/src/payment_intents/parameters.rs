@@ -1,6 +1,6 @@
 //! Owns reading a payment intent's parameters, each with its limits.
 
-use super::attempt::{Confirmation, OnAction};
+use super::attempt::{Acceptance, Confirmation, OnAction};
 use super::{AcceptedMethods, RequestThreeDSecure};
 use crate::behaviour::Session;
 use crate::errors::ApiError;
@@ -32,6 +32,9 @@ pub(super) fn read_accepted(form: &Form) -> Result<AcceptedMethods, ApiError> {
     {
         let message = format!("The payment method type {other:?} is not activated in the sandbox.");
         return Err(ApiError::parameter("payment_method_types", "", message));
+    }
+    if types.iter().any(|kind| kind == "link") {
+        return Ok(AcceptedMethods::CardsAndLink);
     }
     if !types.is_empty() {
         return Ok(AcceptedMethods::CardsOnly);
@@ -88,7 +91,29 @@ pub(super) fn read_confirmation(form: &Form) -> Result<Confirmation, ApiError> {
         session,
         on_action,
         return_url,
+        acceptance: read_acceptance(form)?,
     })
+}
+
+/// Whether the merchant says that its customer accepted the terms under which a method is kept.
+fn read_acceptance(form: &Form) -> Result<Acceptance, ApiError> {
+    const ACCEPTANCE: &str = "mandate_data[customer_acceptance]";
+    let kind = format!("{ACCEPTANCE}[type]");
+    match form.text(&kind) {
+        None if form.has_section("mandate_data") => Err(ApiError::missing(&kind)),
+        None => Ok(Acceptance::Untold),
+        Some("offline") => Ok(Acceptance::Told),
+        Some("online") => {
+            form.required(&format!("{ACCEPTANCE}[online][ip_address]"))?;
+            form.required(&format!("{ACCEPTANCE}[online][user_agent]"))?;
+            Ok(Acceptance::Told)
+        }
+        Some(_) => Err(ApiError::parameter(
+            &kind,
+            "",
+            "Must be one of online or offline.",
+        )),
+    }
 }
 
 /// Only addresses that a browser may be sent to and that can stand in a header.

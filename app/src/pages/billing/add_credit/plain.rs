@@ -50,20 +50,9 @@ impl Typed {
             id,
             amount: chosen_amount(text("amount"), text("other_amount")),
             method: text("method").parse().ok(),
-            problem: refusal.and_then(problem),
+            problem: refusal.and_then(Problem::of_refusal),
         }
     }
-}
-
-fn problem(refusal: &Refusal) -> Option<Problem> {
-    (!refusal.message.is_empty()).then(|| Problem {
-        field: field(refusal),
-        ..Problem::general(&refusal.message)
-    })
-}
-
-fn field(refusal: &Refusal) -> Option<PaymentField> {
-    PaymentField::parse(refusal.field.as_deref()?)
 }
 
 #[component]
@@ -106,13 +95,14 @@ fn PlainForm(
     limits: TopUpLimits,
     refusal: Refusal,
 ) -> impl IntoView {
-    let at = |field: PaymentField| problem(&refusal).filter(|found| found.field == Some(field));
+    let problem = Problem::of_refusal(&refusal);
+    let at = |field: PaymentField| problem.clone().filter(|found| found.field == Some(field));
     let (amount_problem, method_problem) = (
         at(PaymentField::Amount).map(|problem| problem.message),
         at(PaymentField::PaymentMethod).map(|problem| problem.message),
     );
     let is_at_field = amount_problem.is_some() || method_problem.is_some();
-    let general = problem(&refusal).filter(|_| !is_at_field);
+    let general = problem.filter(|_| !is_at_field);
     let amount = refusal.typed("amount").map(str::to_owned);
     let amount = amount.unwrap_or_else(|| offer(&balance, limits).to_string());
     // Whatever breaks on the way, the server knows from the address which payment it was.

@@ -11,10 +11,10 @@ use super::client::{Answer, read};
 use super::map::CURRENCY;
 use super::wire::{BalanceTransaction, Dispute, Page};
 use crate::payments::gateway::{DisputeWord, Gateway, GatewayDispute, GatewayError};
+use crate::payments::listed::Listed;
 
+/// The most that Stripe gives at once.
 const DISPUTES_A_PAGE: u32 = 100;
-/// With the page size: 1,000 disputes since one time.
-const MAX_PAGES: u32 = 10;
 
 impl Gateway {
     /// How a dispute stands, as of now.
@@ -32,40 +32,40 @@ impl Gateway {
         }
     }
 
-    /// Every dispute that was opened since a time, newest first. One that cannot be read is left
-    /// out and logged: the others are still to be looked at.
+    /// A page of the disputes that were opened since a time, newest first. One that cannot be read
+    /// is left out and logged: the others are still to be looked at.
     ///
     /// # Errors
-    /// When the gateway gives no answer that can be believed, or has more of them than we read.
-    pub async fn list_disputes(&self, since: Timestamp) -> Result<Vec<DisputeWord>, GatewayError> {
-        let mut words = Vec::new();
-        let mut after = None;
-        for _ in 0..MAX_PAGES {
-            let mut query = vec![
-                ("created[gte]", since.timestamp().to_string()),
-                ("limit", DISPUTES_A_PAGE.to_string()),
-            ];
-            query.extend(after.map(|id: String| ("starting_after", id)));
-            let page: Page<Dispute> = match self.client.get(&["disputes"], &query).await? {
-                Answer::Object(body) => read(&body)?,
-                Answer::Refusal(refusal) => return Err(refusal.into_error()),
-            };
-            for dispute in &page.data {
-                match word(dispute) {
-                    Ok(word) => words.push(word),
-                    Err(error) => tracing::error!(%error, "a dispute cannot be read"),
-                }
+    /// When the gateway gives no answer that can be believed.
+    pub async fn list_disputes(
+        &self,
+        since: Timestamp,
+        after: Option<String>,
+    ) -> Result<Listed<DisputeWord>, GatewayError> {
+        let mut query = vec![
+            ("created[gte]", since.timestamp().to_string()),
+            ("limit", DISPUTES_A_PAGE.to_string()),
+        ];
+        query.extend(after.map(|id| ("starting_after", id)));
+        let page: Page<Dispute> = match self.client.get(&["disputes"], &query).await? {
+            Answer::Object(body) => read(&body)?,
+            Answer::Refusal(refusal) => return Err(refusal.into_error()),
+        };
+        let words = page.data.iter().filter_map(|dispute| {
+            word(dispute)
+                .inspect_err(|error| tracing::error!(%error, "a dispute cannot be read"))
+                .ok()
+        });
+        let items = words.collect();
+        let next = match page.has_more {
+            true => {
+                let last = page.data.into_iter().next_back();
+                let last = last.and_then(|last| last.id);
+                Some(last.ok_or(GatewayError::Unreadable)?)
             }
-            if !page.has_more {
-                return Ok(words);
-            }
-            let last = page.data.into_iter().next_back();
-            after = Some(
-                last.and_then(|last| last.id)
-                    .ok_or(GatewayError::Unreadable)?,
-            );
-        }
-        Err(GatewayError::TooManyIntents)
+            false => None,
+        };
+        Ok(Listed { items, next })
     }
 }
 
@@ -145,6 +145,7 @@ fn reason(text: Option<&str>) -> String {
 mod tests {
     use serde_json::{Value, json};
 
+    use super::super::scripted::{Scripted, Turn};
     use super::*;
 
     fn read_word(status: &str, moved: &Value) -> Result<DisputeWord, GatewayError> {
@@ -196,6 +197,37 @@ mod tests {
         assert_eq!(
             read_word("new_one", &nothing),
             Err(GatewayError::Unreadable)
+        );
+    }
+
+    #[tokio::test]
+    async fn disputes_come_a_page_at_a_time_and_one_that_cannot_be_read_is_passed_over() {
+        let dispute = |id: &str, currency: &str| {
+            json!({
+                "id": id, "amount": 2_500, "currency": currency, "created": 1_773_230_400,
+                "status": "needs_response", "payment_intent": "pi_1", "balance_transactions": [],
+            })
+        };
+        let first = json!({ "has_more": true,
+            "data": [dispute("du_3", "usd"), dispute("du_2", "eur")] });
+        let second = json!({ "has_more": false, "data": [dispute("du_1", "usd")] });
+        let gateway = Scripted::play(vec![Turn::Answer(200, first), Turn::Answer(200, second)]);
+        let (mut read, mut after) = (Vec::new(), None);
+        loop {
+            let page = gateway.gateway.list_disputes(Timestamp::UNIX_EPOCH, after);
+            let page = page.await.unwrap();
+            read.extend(page.items.iter().map(|word| word.dispute.to_string()));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(read, ["du_3", "du_1"]);
+        let seen = gateway.seen();
+        assert!(
+            seen[1].line.contains("starting_after=du_2"),
+            "{}",
+            seen[1].line
         );
     }
 }

@@ -40,6 +40,9 @@ use super::gateway::{
 
 /// How far the gateway's clock and ours may be apart when we ask for what is newer than a time.
 const CLOCK_TOLERANCE_SECONDS: i64 = 300;
+/// What may pay, in Stripe's words.
+const CARD: &str = "card";
+const LINK: &str = "link";
 const INTENTS_A_PAGE: u32 = 50;
 /// With the page size: 500 payments of one customer since one top-up was started.
 const MAX_PAGES: u32 = 10;
@@ -170,8 +173,9 @@ fn expanding(prefix: &str) -> Form {
 /// The request in Stripe's words. It depends on nothing but `request` and the settings: a repeat must
 /// be equal, or is refused as one that reuses its key, and then its fate is looked up.
 ///
-/// `kinds` are named, so that nothing can pay that we could not show: what else the account has
-/// switched on may lead through pages of others, or take days.
+/// Kinds are named, so that nothing can pay that we could not show: what else the account has
+/// switched on may lead through pages of others, or take days. All of `kinds` may pay only where
+/// something new was entered, in fields that offered them; what is saved here is a card.
 fn charge_form(request: &ChargeRequest, kinds: &[&str]) -> Form {
     let mut form = expanding("");
     form.extend([
@@ -188,6 +192,8 @@ fn charge_form(request: &ChargeRequest, kinds: &[&str]) -> Form {
             request.organization.to_string(),
         ),
     ]);
+    let is_entered = request.presence == Presence::OnSession && request.save_card;
+    let kinds = if is_entered { kinds } else { &[CARD] };
     form.extend(
         kinds
             .iter()
@@ -201,6 +207,15 @@ fn charge_form(request: &ChargeRequest, kinds: &[&str]) -> Form {
         }
         // Stripe refuses to set a card up in the absence of its owner, so saving is not asked for.
         Presence::OffSession => form.push(("off_session", "true".to_owned())),
+    }
+    // Link is kept for later under a mandate, and Stripe wants to hear that its terms, which its
+    // fields show, were accepted; whoever types a card in among them is asked for no less. `online`
+    // would take the person's address and browser, which no repeat could say again.
+    if kinds.contains(&LINK) {
+        form.push((
+            "mandate_data[customer_acceptance][type]",
+            "offline".to_owned(),
+        ));
     }
     // In a person's absence no page is opened, so there is none to come back from.
     match (request.presence, &request.return_url) {

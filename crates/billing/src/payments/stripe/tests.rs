@@ -107,29 +107,43 @@ fn in_a_persons_absence_nothing_is_saved_and_no_page_is_opened() {
 }
 
 #[tokio::test]
-async fn cards_may_pay_and_link_where_it_is_offered_and_nothing_else() {
-    for (takes_link, expected) in [(false, &["card"][..]), (true, &["card", "link"])] {
+async fn link_may_pay_where_it_was_offered_and_else_cards_and_nothing_else() {
+    let pays = |presence, save_card| ChargeRequest {
+        presence,
+        save_card,
+        ..request()
+    };
+    let entered = pays(Presence::OnSession, true);
+    let saved = pays(Presence::OnSession, false);
+    let absent = pays(Presence::OffSession, false);
+    let table = [
+        (true, &entered, &["card", "link"][..]),
+        (true, &saved, &["card"]),
+        (true, &absent, &["card"]),
+        (false, &entered, &["card"]),
+        (false, &saved, &["card"]),
+    ];
+    for (takes_link, request, expected) in table {
         let mut settings = settings("http://127.0.0.1:9", "sk_test_1", Duration::from_secs(1));
         settings.tokenizer.takes_link = takes_link;
-        let kinds = Gateway::new(&settings).unwrap().kinds;
-        for presence in [Presence::OnSession, Presence::OffSession] {
-            let mut scripted = Scripted::play(vec![Turn::Answer(200, paid())]);
-            scripted.gateway.kinds = kinds;
-            let request = ChargeRequest {
-                presence,
-                ..request()
-            };
-            scripted.gateway.charge(&request).await.unwrap();
-            let form = decoded(&scripted.seen().remove(0).body);
-            let kinds: Vec<_> = form
-                .iter()
-                .filter(|(name, _)| name.starts_with("payment_method_types"))
-                .map(|(_, kind)| kind.as_str())
-                .collect();
-            assert_eq!(kinds, expected);
-            // Whatever else is switched on at Stripe.
-            assert!(!form.iter().any(|(name, _)| name.starts_with("automatic")));
-        }
+        let mut scripted = Scripted::play(vec![Turn::Answer(200, paid())]);
+        scripted.gateway.kinds = Gateway::new(&settings).unwrap().kinds;
+        scripted.gateway.charge(request).await.unwrap();
+        let form = decoded(&scripted.seen().remove(0).body);
+        let told = |start: &str| -> Vec<_> {
+            let named = form.iter().filter(|(name, _)| name.starts_with(start));
+            named.map(|(_, value)| value.as_str()).collect()
+        };
+        assert_eq!(told("payment_method_types"), expected, "{request:?}");
+        // Whatever else is switched on at Stripe.
+        assert!(told("automatic").is_empty());
+        // Stripe keeps no Link without it, and wants it of nothing else.
+        let accepted = expected.contains(&"link").then_some("offline");
+        assert_eq!(
+            told("mandate_data").first().copied(),
+            accepted,
+            "{request:?}"
+        );
     }
 }
 

@@ -50,7 +50,7 @@ impl TopUpForm {
                 Err(problems) => return self.fill_again(problems),
             },
         };
-        if let Some(other) = self.attempt_of_another_tab() {
+        if let Some(other) = self.another_attempt() {
             return self.resume(other);
         }
         // An id whose fate was never learned is used again: were its payment made after all, the
@@ -89,9 +89,9 @@ impl TopUpForm {
         }
     }
 
-    /// What another tab has sent and knows no end of: this one goes on with that payment, and does
-    /// not pay beside it.
-    fn attempt_of_another_tab(self) -> Option<Attempt> {
+    /// What was sent, by another tab or before the one that is shown, and has no known end: the
+    /// next submit goes on with that payment, and does not pay beside it.
+    fn another_attempt(self) -> Option<Attempt> {
         let own = self.open_attempt().map(|attempt| attempt.id);
         Attempt::find(self.organization())
             .filter(|kept| kept.stage == Stage::Sent && Some(kept.id) != own)
@@ -185,7 +185,12 @@ impl TopUpForm {
 
     /// Goes on with an attempt that a reload interrupted, or that began elsewhere.
     pub fn resume(self, attempt: Attempt) {
-        self.attempt.set_value(Some(attempt.keep()));
+        self.attempt.set_value(Some(attempt));
+        // There is room for one: what the address names the server knows, and the end of what was
+        // sent from here is only found by what is kept.
+        if self.another_attempt().is_none() {
+            attempt.keep();
+        }
         self.amount.set(attempt.amount.to_string());
         self.step.set(Step::Working { is_slow: false });
         self.notice.set(None);
